@@ -68,7 +68,7 @@ export async function processBatch(
   }
   onAnswer()
   const lease = { token, orders, leaseMs: options.claim.leaseMs, since }
-  const answers = await whileRenewing(db, lease, (leaseEnd) =>
+  const answers = await whileRenewing(db, 'due_orders', lease, (leaseEnd) =>
     chargeAll(gateway, orders, options.charge, { details, leaseEnd, onAnswer }),
   )
   progress.heartbeats = undefined

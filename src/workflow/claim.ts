@@ -1,6 +1,7 @@
 // Claims the orders of a batch in its first transaction: takes the lease, reserves their stock, and stores payment
 // intents before the gateway is asked.
 import { type Expression, type Kysely, sql } from 'kysely'
+import { ofCurrentAttempt } from '../database/current-attempt.js'
 import { databaseTime } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
@@ -75,7 +76,7 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
     const since = performance.now()
     // MySQL scans small tables in full, so even a statement that matches no order would wait for the locks of others.
     if (orders.length > 0) {
-      await takeLease(trx, { token, orders }, options.leaseMs)
+      await takeLease(trx, { token, orders, leaseMs: options.leaseMs })
       await markProcessing.run(trx, { ids: packIds(orders) })
     }
     const askedBefore = await takeMarks(trx, again)
@@ -189,11 +190,9 @@ const dueAmong = new Prepared<{ now: number; ids: string }, DueRow>((db, value) 
 const intentsAmong = new Prepared<{ ids: string }, { readonly id: OrderId; readonly key: IdempotencyKey }>(
   (db, value) =>
     db
-      .selectFrom('payments')
-      .innerJoin('orders', (join) =>
-        join.onRef('orders.id', '=', 'payments.order_id').onRef('orders.attempt', '=', 'payments.attempt'),
-      )
-      .where(isAmong(db, 'payments.order_id', value('ids')))
+      .selectFrom('orders')
+      .innerJoin('payments', ofCurrentAttempt)
+      .where(isAmong(db, 'orders.id', value('ids')))
       .select(['orders.id', 'payments.idempotency_key as key']),
 )
 

@@ -14,11 +14,15 @@ interface Identified {
   readonly id: OrderId
 }
 
-/** Orders that a batch has claimed. */
+/** The tables whose rows are leased. */
+type Leased = 'due_orders' | 'refunds'
+
+/** A lease on orders that a batch has claimed, or on their refunds. */
 interface Held {
-  /** Proves the claim: only its holder may settle the orders. */
+  /** Proves the claim: only its holder may settle them. */
   readonly token: LeaseToken
   readonly orders: readonly Identified[]
+  readonly leaseMs: number
 }
 
 /** Makes a token of 72 random bits. It is short, since each order in progress stores a copy. */
@@ -27,7 +31,7 @@ export function newToken(): LeaseToken {
 }
 
 /** Takes the lease on the orders, and counts the claim (see queue/suspects.ts). */
-export async function takeLease(trx: Kysely<Schema>, { token, orders }: Held, leaseMs: number): Promise<void> {
+export async function takeLease(trx: Kysely<Schema>, { token, orders, leaseMs }: Held): Promise<void> {
   await lease.run(trx, { ids: packIds(orders), token, until: (await databaseTime(trx)) + leaseMs })
 }
 
@@ -38,49 +42,41 @@ const lease = new Prepared<{ ids: string; token: LeaseToken; until: number }>((d
     .where(isAmong(db, 'order_id', value('ids'))),
 )
 
-export interface Lease extends Held {
-  readonly leaseMs: number
-  /** When the lease was asked for, by `performance.now()`. */
-  readonly since: number
-}
-
-/** Renews the lease of a batch until `act` ends. Orders whose lease is lost in the meantime stay lost. */
-export function whileRenewing<Result>(db: Kysely<Schema>, lease: Lease, act: WhileHeld<Result>): Promise<Result> {
-  const { token, orders, leaseMs } = lease
-  const renew = async () => {
-    const { numUpdatedRows } = await db
-      .updateTable('due_orders')
-      .set({ due_at: (await databaseTime(db)) + leaseMs })
-      .where(isAmong(db, 'order_id', packIds(orders)))
-      .where('lease_token', '=', token)
-      .executeTakeFirstOrThrow()
-    return Number(numUpdatedRows) === orders.length
-  }
-  return holding(lease, renew, act)
+/** Moves the end of a lease. Returns whether all rows are still under it. */
+export async function renewLease(
+  db: Kysely<Schema>,
+  table: Leased,
+  { token, orders, leaseMs }: Held,
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable<Leased>(table)
+    .set({ due_at: (await databaseTime(db)) + leaseMs })
+    .where(isAmong(db, 'order_id', packIds(orders)))
+    .where('lease_token', '=', token)
+    .executeTakeFirstOrThrow()
+  return Number(numUpdatedRows) === orders.length
 }
 
 /**
- * Gets the end of the lease, which renewals move. It has passed once the lease may have ended, as after the process was
- * suspended, and once a renewal finds a row lost.
- */
-export type WhileHeld<Result> = (end: LeaseEnd) => Promise<Result>
-
-/**
- * Renews a lease until `act` ends.
+ * Renews a lease until `act` ends. Rows whose lease is lost in the meantime stay lost.
  *
- * @param renew returns whether all rows are still under the lease
+ * @param lease `since`: when it was asked for, by `performance.now()`
+ * @param act gets the end of the lease, which renewals move. It has passed once the lease may have ended, as after the
+ * process was suspended, and once a renewal finds a row lost
  */
-export async function holding<Result>(
-  { leaseMs, since }: Pick<Lease, 'leaseMs' | 'since'>,
-  renew: () => Promise<boolean>,
-  act: WhileHeld<Result>,
+export async function whileRenewing<Result>(
+  db: Kysely<Schema>,
+  table: Leased,
+  lease: Held & { readonly since: number },
+  act: (end: LeaseEnd) => Promise<Result>,
 ): Promise<Result> {
+  const { leaseMs, since } = lease
   const end = new LeaseEnd()
   end.moveTo(since + leaseMs)
   const renewOnce = async () => {
     const asked = performance.now()
     // Once a row is lost, another process or a person may have settled it: the gateway may be asked for nothing more.
-    if (await renew()) end.moveTo(asked + leaseMs)
+    if (await renewLease(db, table, lease)) end.moveTo(asked + leaseMs)
     else end.endNow()
   }
   // If every renewal fails, the fence rejects the late settlement.

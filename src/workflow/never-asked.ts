@@ -26,11 +26,10 @@ export async function takeMarks(trx: Kysely<Schema>, orders: readonly Identified
     .where('payments.status', '=', 'pending')
     .where('payments.never_asked', '=', 1)
   const marked = new Set((await open.select('payments.order_id').execute()).map((row) => row.order_id))
-  const unmarked = { never_asked: 0 }
   if (marked.size > 0) {
     await trx
       .updateTable('payments')
-      .set(unmarked)
+      .set({ never_asked: 0 })
       .where(isAmong(trx, 'order_id', [...marked]))
       .execute()
   }

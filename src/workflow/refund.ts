@@ -17,7 +17,7 @@ import { HOUR_MS } from '../domain/time.js'
 import { askUnderKey, isOldKey } from '../payments/ask.js'
 import { type Gateway, LATE, type Refund, type RefundOutcome } from '../payments/gateway.js'
 import { lockOrders } from '../queue/due-orders.js'
-import { holding, newToken } from './lease.js'
+import { newToken, renewLease, whileRenewing } from './lease.js'
 import { type ClaimedRefund, type SettledRefund, type SettleRefundOptions, settleRefunds } from './refund-settle.js'
 import { amountText, interrupted, judgeRefunds, type RefundRequest, type Stated } from './refundable.js'
 
@@ -164,18 +164,10 @@ export async function finishRefunds(
   const { leaseMs, inFlight } = options
   const refunds = await readClaimed(db, token)
   const now = await databaseTime(db)
-  const renew = async () => {
-    const { numUpdatedRows } = await db
-      .updateTable('refunds')
-      .set({ due_at: (await databaseTime(db)) + leaseMs })
-      .where(isAmong(db, 'order_id', packIds(refunds)))
-      .where('lease_token', '=', token)
-      .executeTakeFirstOrThrow()
-    return Number(numUpdatedRows) === refunds.length
-  }
+  const lease = { token, orders: refunds, leaseMs }
   const asked = performance.now()
-  const since = (await renew()) ? asked : Number.NEGATIVE_INFINITY
-  const answers = await holding({ leaseMs, since }, renew, (leaseEnd) => {
+  const since = (await renewLease(db, 'refunds', lease)) ? asked : Number.NEGATIVE_INFINITY
+  const answers = await whileRenewing(db, 'refunds', { ...lease, since }, (leaseEnd) => {
     // Without the lease, a person may have settled the refund, and begun another one.
     const ask = async (refund: ClaimedRefund) => ({
       refund,

@@ -10,7 +10,7 @@ test('a lease that another worker has taken is no longer held, although it is re
   }) as [OrderId, OrderId]
   const db = await shop.connection()
   const lease = { token: 'ours' as string as LeaseToken, orders: [{ id: mine }, { id: lost }], leaseMs: 300 }
-  await whileRenewing(db, { ...lease, since: performance.now() }, async (end) => {
+  await whileRenewing(db, 'due_orders', { ...lease, since: performance.now() }, async (end) => {
     shop.sqlite.prepare("update due_orders set lease_token = 'theirs' where order_id = ?").run(lost)
     await expect.poll(() => end.hasPassed(), { timeout: 20_000 }).toBe(true)
     const before = shop.row('mine')['due_at']
@@ -24,7 +24,7 @@ test('a renewal that finds an order lost ends the lease, however long it would h
   const db = await shop.connection()
   const lease = { token: 'ours' as string as LeaseToken, orders: [{ id }], leaseMs: 300 }
   // As after a clock was set forward: by its own clock, the process holds the lease for another hour.
-  await whileRenewing(db, { ...lease, since: performance.now() + HOUR }, async (end) => {
+  await whileRenewing(db, 'due_orders', { ...lease, since: performance.now() + HOUR }, async (end) => {
     expect(end.hasPassed()).toBe(false)
     await expect.poll(() => end.hasPassed(), { timeout: 20_000 }).toBe(true)
   })
