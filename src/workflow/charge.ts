@@ -40,36 +40,32 @@ interface Charging {
 export async function chargeAll(
   gateway: ChargingGateway,
   orders: readonly ClaimedOrder[],
-  options: ChargeOptions,
-  { details, leaseEnd, onAnswer }: Charging = {},
+  { inFlight, timeoutMs }: ChargeOptions,
+  charging: Charging = {},
 ): Promise<Answer[]> {
+  const { leaseEnd, onAnswer } = charging
   const answers: Answer[] = []
   // Shared by the loops. Tasks of their own for the orders would take longer than a quick gateway.
   const left = orders.entries()
   const chargeOnes = async () => {
     for (const [at, order] of left) {
-      const calling = { details: details?.get(order.id), timeoutMs: options.timeoutMs, leaseEnd }
-      const outcome = leaseEnd?.hasPassed() ? LATE : await chargeOne(gateway, order, calling)
+      const outcome = leaseEnd?.hasPassed() ? LATE : await chargeOne(gateway, order, timeoutMs, charging)
       onAnswer?.()
       answers[at] = { order, outcome }
     }
   }
-  await Promise.all(Array.from({ length: Math.min(options.inFlight, orders.length) }, chargeOnes))
+  await Promise.all(Array.from({ length: Math.min(inFlight, orders.length) }, chargeOnes))
   return answers
-}
-
-interface Calling {
-  readonly details: ChargeDetails | undefined
-  readonly timeoutMs: number
-  readonly leaseEnd: LeaseEnd | undefined
 }
 
 function chargeOne(
   gateway: ChargingGateway,
-  { key, currency, total }: ClaimedOrder,
-  { details, timeoutMs, leaseEnd }: Calling,
+  { id, key, currency, total }: ClaimedOrder,
+  timeoutMs: number,
+  { details: detailsOf, leaseEnd }: Charging,
 ): ChargeOutcome | Promise<ChargeOutcome> {
   if (total === 0) return { status: 'captured', reference: 'free of charge' }
+  const details = detailsOf?.get(id)
   const charge: Charge = { key, amount: { currency, minor: total }, ...(details && { order: details.order }) }
   return askUnderKey({
     what: 'charge',

@@ -10,7 +10,7 @@ import { groupBy } from '../domain/batches.js'
 import { recordEvents } from '../notify/events.js'
 import { lockInQueue, lockOrders, removeFromQueue } from '../queue/due-orders.js'
 import { recounting } from './order-counts.js'
-import { changesOfStock, type OrderItems, settleStock } from './stock.js'
+import { changesOfStock, type OrderItems, reservedItems, settleStock } from './stock.js'
 
 /**
  * Rolls back orders in `reserved` whose reservations have expired. Never rolls back orders in `payment_processing`,
@@ -46,14 +46,9 @@ async function rollBackExpired(trx: Kysely<Schema>, expired: readonly OrderItems
 }
 
 async function findExpired(db: Kysely<Schema>, now: number): Promise<OrderItems[]> {
-  const reservations = await db
-    .selectFrom('orders')
-    .innerJoin('stock_reservations as reservation', (join) =>
-      join.onRef('reservation.order_id', '=', 'orders.id').onRef('reservation.attempt', '=', 'orders.attempt'),
-    )
+  const items = await reservedItems(db)
     .where('orders.status', '=', 'reserved')
     .where('reservation.expires_at', '<=', now)
-    .select(['orders.id', 'reservation.product_id as productId', 'reservation.quantity'])
     .execute()
-  return [...groupBy(reservations, ({ id }) => id)].map(([id, items]) => ({ id, items }))
+  return [...groupBy(items, ({ id }) => id)].map(([id, items]) => ({ id, items }))
 }

@@ -13,7 +13,7 @@ import { orderWords } from '../domain/shell.js'
 import type { Problem } from '../errors.js'
 import { lockInQueue, lockOrders } from '../queue/due-orders.js'
 import { recounting } from './order-counts.js'
-import type { OrderItems } from './stock.js'
+import { type OrderItems, reservedItems } from './stock.js'
 
 /** Why an order stays as it is. */
 export type Refusal = Pick<Problem, 'code' | 'message' | 'fix' | 'retryable'>
@@ -109,13 +109,8 @@ export async function withItems<Order extends { readonly id: OrderId }>(
   orders: readonly Order[],
 ): Promise<(Order & OrderItems)[]> {
   if (orders.length === 0) return []
-  const reserved = await trx
-    .selectFrom('stock_reservations as reservation')
-    .innerJoin('orders', (join) =>
-      join.onRef('orders.id', '=', 'reservation.order_id').onRef('orders.attempt', '=', 'reservation.attempt'),
-    )
-    .where(isAmong(trx, 'reservation.order_id', packIds(orders)))
-    .select(['orders.id', 'reservation.product_id as productId', 'reservation.quantity'])
+  const reserved = await reservedItems(trx)
+    .where(isAmong(trx, 'orders.id', packIds(orders)))
     .execute()
   const itemsOf = groupBy(reserved, ({ id }) => id)
   return orders.map((order) => ({ ...order, items: itemsOf.get(order.id) ?? [] }))

@@ -125,6 +125,16 @@ export async function returnStock(db: Kysely<Schema>, ids: string, now: number):
   await changeStock.run(db, { changes: packRows(CHANGE, units).json })
 }
 
+/** Selects the units that the current attempt of each order has reserved. */
+export function reservedItems(db: Kysely<Schema>) {
+  return db
+    .selectFrom('orders')
+    .innerJoin('stock_reservations as reservation', (join) =>
+      join.onRef('reservation.order_id', '=', 'orders.id').onRef('reservation.attempt', '=', 'orders.attempt'),
+    )
+    .select(['orders.id', 'reservation.product_id as productId', 'reservation.quantity'])
+}
+
 /** Adds up the units of each product. */
 function unitsOf(orders: readonly OrderItems[], units = new Map<ProductId, number>()): Map<ProductId, number> {
   for (const { items } of orders) {
