@@ -135,7 +135,7 @@ export class HttpGateway implements Gateway {
     } catch (error) {
       if (error instanceof UserError) throw error
       if (wasNotSent(error)) throw this.#unreachable(error)
-      return { status: 0, body: undefined, problem: withoutAnswer(error, timeoutMs), ...NO_HEADERS }
+      return { status: 0, body: undefined, problem: withoutAnswer(error, timeoutMs) }
     }
   }
 
@@ -176,19 +176,16 @@ interface Reply {
   readonly body: unknown
   /** What to say if this is not the answer that was needed. */
   readonly problem: string
-  readonly retryAfterMs: number | undefined
+  readonly retryAfterMs?: number | undefined
   /** By the gateway's clock, in epoch milliseconds. */
-  readonly time: number | undefined
+  readonly time?: number | undefined
 }
 
-const NO_HEADERS = { retryAfterMs: undefined, time: undefined }
-
 function replyOf({ statusCode, headers }: Dispatcher.ResponseData, text: string): Reply {
-  const said = {
-    status: statusCode,
-    problem: `the gateway answered HTTP ${statusCode}`,
-    ...timesIn(headers),
-  }
+  const time = Date.parse(String(headers['date'] ?? '')) || undefined
+  // A date in `Retry-After` is by the gateway's clock.
+  const retryAfterMs = readRetryAfter(headers['retry-after'], time ?? Date.now())
+  const said = { status: statusCode, problem: `the gateway answered HTTP ${statusCode}`, retryAfterMs, time }
   try {
     return { ...said, body: JSON.parse(text) }
   } catch {
@@ -203,12 +200,6 @@ function unknownFrom({ status, problem, retryAfterMs }: Reply): Unknown {
 
 function isNone(body: unknown): boolean {
   return typeof body === 'object' && body !== null && 'status' in body && body.status === 'none'
-}
-
-/** A date in `Retry-After` is by the gateway's clock, which `Date` shows. */
-function timesIn(headers: Dispatcher.ResponseData['headers']): Pick<Reply, 'retryAfterMs' | 'time'> {
-  const time = Date.parse(String(headers['date'] ?? '')) || undefined
-  return { time, retryAfterMs: readRetryAfter(headers['retry-after'], time ?? Date.now()) }
 }
 
 function isTls(error: unknown): boolean {
