@@ -4,7 +4,7 @@ import type { Database } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
 import { readSetting } from '../database/settings.js'
 import { inSnapshot } from '../database/transaction.js'
-import { type Comparison, type DataPromise, FIGURE_PROMISES, PROMISES } from './promises.js'
+import { FIGURE_PASSES, PASSES, type Pass } from './promises.js'
 
 interface Check {
   /** Stable, for scripts. */
@@ -34,12 +34,8 @@ export interface FiguresCopy {
 const MAX_EXAMPLES = 5
 
 /** Counts the rows of figures for reports that differ from the orders. */
-export function countFigureDifferences(db: Database): Promise<number> {
-  return inSnapshot(db, async (snapshot) => {
-    let differences = 0
-    for (const promise of FIGURE_PROMISES) differences += (await checkPromise(snapshot, promise)).differences
-    return differences
-  })
+export async function countFigureDifferences(db: Database): Promise<number> {
+  return sumOfDifferences(await inSnapshot(db, (snapshot) => checkPasses(snapshot, FIGURE_PASSES)))
 }
 
 /**
@@ -49,13 +45,16 @@ export function countFigureDifferences(db: Database): Promise<number> {
  * @param copy checked after the database
  */
 export async function auditDatabase(db: Database, timeZone: string, copy?: FiguresCopy): Promise<Audit> {
-  const checks = await inSnapshot(db, async (snapshot) => {
-    const done = [await checkTimeZone(snapshot, timeZone)]
-    for (const promise of PROMISES) done.push(await checkPromise(snapshot, promise))
-    return done
-  })
+  const checks = await inSnapshot(db, async (snapshot) => [
+    await checkTimeZone(snapshot, timeZone),
+    ...(await checkPasses(snapshot, PASSES)),
+  ])
   if (copy) checks.push(...(await copy.check()))
-  return { checks, differences: checks.reduce((sum, check) => sum + check.differences, 0) }
+  return { checks, differences: sumOfDifferences(checks) }
+}
+
+function sumOfDifferences(checks: readonly Check[]): number {
+  return checks.reduce((sum, check) => sum + check.differences, 0)
 }
 
 async function checkTimeZone(db: Database, timeZone: string): Promise<Check> {
@@ -65,24 +64,35 @@ async function checkTimeZone(db: Database, timeZone: string): Promise<Check> {
   return { name: 'time_zone', about, ok, expected: timeZone, actual: stored, differences: ok ? 0 : 1, examples: [] }
 }
 
-async function checkPromise(db: Database, promise: DataPromise): Promise<Check> {
-  const { name, about } = promise
-  const sums = await db
-    .selectFrom(sql<Comparison>`(${promise.compare(db)})`.as('compared'))
-    .select((eb) => [
-      eb.fn.sum<number | null>('expected').as('expected'),
-      eb.fn.sum<number | null>('actual').as('actual'),
-      eb.fn.sum<number | null>('differs').as('differences'),
-    ])
-    .executeTakeFirstOrThrow()
-  const differences = sums.differences ?? 0
-  const examples = differences > 0 ? await findExamples(db, promise) : []
-  const figures = { expected: sums.expected ?? 0, actual: sums.actual ?? 0 }
-  return { name, about, ok: differences === 0, ...figures, differences, examples }
+async function checkPasses(db: Database, passes: readonly Pass[]): Promise<Check[]> {
+  const checks: Check[] = []
+  for (const pass of passes) checks.push(...(await checkPass(db, pass)))
+  return checks
+}
+
+async function checkPass(db: Database, pass: Pass): Promise<Check[]> {
+  const sums = pass.promises.flatMap(({ name, holds, figures = [] }) => [
+    sql`count(case when ${holds} then null else 1 end) as ${sql.ref(`${name}_differences`)}`,
+    ...figures.map((column, at) => sql`sum(${sql.ref(column)}) as ${sql.ref(`${name}_${at}`)}`),
+  ])
+  const { rows } = await sql<Record<string, number | null>>`
+    select count(*) as counted, ${sql.join(sums)} from (${pass.rows(db)}) as compared`.execute(db)
+  const sumOf = (column: string) => rows[0]?.[column] ?? 0
+  const checks: Check[] = []
+  for (const promise of pass.promises) {
+    const { name, about, figures } = promise
+    const differences = sumOf(`${name}_differences`)
+    const [expected, actual] = figures
+      ? [sumOf(`${name}_0`), sumOf(`${name}_1`)]
+      : [sumOf('counted'), sumOf('counted') - differences]
+    const examples = differences > 0 ? await findExamples(db, pass, promise.holds) : []
+    checks.push({ name, about, ok: differences === 0, expected, actual, differences, examples })
+  }
+  return checks
 }
 
 /** Subjects of promises: the table of each, and the column with the name that users know. */
-const NAMES: Record<NonNullable<DataPromise['of']>, readonly [table: keyof Schema, column: string]> = {
+const NAMES: Record<NonNullable<Pass['of']>, readonly [table: keyof Schema, column: string]> = {
   order: ['orders', 'reference'],
   product: ['products', 'sku'],
   customer: ['customers', 'customer_id'],
@@ -91,11 +101,11 @@ const NAMES: Record<NonNullable<DataPromise['of']>, readonly [table: keyof Schem
 }
 
 /** Returns the names of some rows that differ, or the key for a missing row. */
-async function findExamples(db: Database, promise: DataPromise): Promise<string[]> {
-  if (promise.of === null) return []
-  const [table, column] = NAMES[promise.of]
-  const differing = sql`(select distinct id from (${promise.compare(db)}) as compared
-    where differs = 1 order by id limit ${sql.lit(MAX_EXAMPLES)})`
+async function findExamples(db: Database, pass: Pass, holds: Pass['promises'][number]['holds']): Promise<string[]> {
+  if (pass.of === null) return []
+  const [table, column] = NAMES[pass.of]
+  const differing = sql`(select distinct id from (${pass.rows(db)}) as compared
+    where case when ${holds} then 0 else 1 end = 1 order by id limit ${sql.lit(MAX_EXAMPLES)})`
   const { rows } = await sql<{ readonly id: number; readonly name: string | null }>`
     select differing.id, named.${sql.ref(column)} as name from ${differing} as differing
     left join ${sql.table(table)} as named on named.id = differing.id order by differing.id`.execute(db)

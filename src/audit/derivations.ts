@@ -1,7 +1,7 @@
 // Recalculates derived data. The audit compares it with the stored data; a rebuild stores it.
 import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
-import { HOLDING_STATUSES, type OrderStatus } from '../domain/order.js'
+import { HOLDING_STATUSES } from '../domain/order.js'
 import { countedOrders } from '../workflow/order-counts.js'
 import { productSales } from '../workflow/sales.js'
 
@@ -62,8 +62,11 @@ export function freshOrderCounts(db: Database) {
   )
 }
 
-/** Computes each product's units on hand: adjustments minus committed units, also of archived orders. */
-export function freshOnHand(db: Database) {
+/**
+ * Computes each product's stock. On hand: adjustments minus committed units, also of archived orders. Reserved: the
+ * units of live reservations.
+ */
+export function freshStock(db: Database) {
   const adjusted = db
     .selectFrom('stock_adjustments')
     .select((eb) => ['product_id', eb.fn.sum<number>('delta').as('units')])
@@ -72,35 +75,28 @@ export function freshOnHand(db: Database) {
     .selectFrom('archived_sales_by_product')
     .select((eb) => ['product_id', eb.fn.sum<number>('units').as('units')])
     .groupBy('product_id')
-  return db
-    .selectFrom('products')
-    .leftJoin(archived.as('archived'), 'archived.product_id', 'products.id')
-    .leftJoin(adjusted.as('adjusted'), 'adjusted.product_id', 'products.id')
-    .leftJoin(reserved(db, ['completed']).as('committed'), 'committed.product_id', 'products.id')
-    .select('products.id as product_id')
-    .select(
-      sql<number>`coalesce(adjusted.units, 0) - coalesce(committed.units, 0) - coalesce(archived.units, 0)`.as('units'),
-    )
-}
-
-/** Computes each product's reserved units: those of live reservations. */
-export function freshReserved(db: Database) {
-  return db
-    .selectFrom('products')
-    .leftJoin(reserved(db, HOLDING_STATUSES).as('live'), 'live.product_id', 'products.id')
-    .select((eb) => ['products.id as product_id', eb.fn.coalesce('live.units', eb.lit(0)).as('units')])
-}
-
-/** Sums up the reservations of orders in these statuses. */
-function reserved(db: Database, statuses: readonly OrderStatus[]) {
-  return db
+  const held = db
     .selectFrom('stock_reservations')
     .innerJoin('orders', (join) =>
       join
         .onRef('orders.id', '=', 'stock_reservations.order_id')
         .onRef('orders.attempt', '=', 'stock_reservations.attempt'),
     )
-    .where('status', 'in', statuses)
-    .select((eb) => ['product_id', eb.fn.sum<number>('quantity').as('units')])
+    .where('status', 'in', [...HOLDING_STATUSES, 'completed'])
+    .select('product_id')
+    .select(sql<number>`sum(case when status = 'completed' then quantity else 0 end)`.as('committed'))
+    .select(sql<number>`sum(case when status = 'completed' then 0 else quantity end)`.as('live'))
     .groupBy('product_id')
+  return db
+    .selectFrom('products')
+    .leftJoin(archived.as('archived'), 'archived.product_id', 'products.id')
+    .leftJoin(adjusted.as('adjusted'), 'adjusted.product_id', 'products.id')
+    .leftJoin(held.as('held'), 'held.product_id', 'products.id')
+    .select('products.id as product_id')
+    .select(
+      sql<number>`coalesce(adjusted.units, 0) - coalesce(held.committed, 0) - coalesce(archived.units, 0)`.as(
+        'on_hand',
+      ),
+    )
+    .select((eb) => eb.fn.coalesce('held.live', eb.lit(0)).as('reserved'))
 }

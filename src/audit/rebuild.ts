@@ -30,7 +30,7 @@ import type { Queue } from '../queue/queue.js'
 import { listByCustomer } from '../workflow/customer-orders.js'
 import { LONGEST_PAUSE_MS } from '../workflow/settle.js'
 import { countFigureDifferences, type FiguresCopy } from './audit.js'
-import { freshCustomerSales, freshOnHand, freshOrderCounts, freshProductSales, freshReserved } from './derivations.js'
+import { freshCustomerSales, freshOrderCounts, freshProductSales, freshStock } from './derivations.js'
 
 /** Orders per statement. */
 const PAGE = 5000
@@ -188,11 +188,10 @@ async function repairStock(trx: Database): Promise<void> {
   await forUpdate(trx, trx.selectFrom('products').select('id').orderBy('id')).execute()
   await trx
     .updateTable('products')
-    .from([freshOnHand(trx).as('on_hand'), freshReserved(trx).as('reserved')])
-    .set((eb) => ({ on_hand: eb.ref('on_hand.units'), reserved: eb.ref('reserved.units') }))
-    .whereRef('on_hand.product_id', '=', 'products.id')
-    .whereRef('reserved.product_id', '=', 'products.id')
-    .whereRef('reserved.units', '<=', 'on_hand.units')
+    .from(freshStock(trx).as('fresh'))
+    .set((eb) => ({ on_hand: eb.ref('fresh.on_hand'), reserved: eb.ref('fresh.reserved') }))
+    .whereRef('fresh.product_id', '=', 'products.id')
+    .whereRef('fresh.reserved', '<=', 'fresh.on_hand')
     .execute()
 }
 

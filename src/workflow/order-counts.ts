@@ -131,11 +131,14 @@ export function countedOrders(db: Kysely<Schema>) {
     .select(ifSettled<FailureReason | ''>(`coalesce(reason, '')`, '').as('reason'))
     .select(sql<0 | 1>`case when cleared_at is null then 0 else 1 end`.as('cleared'))
     .select([ifSettled<Currency | ''>('currency', '').as('currency'), ifSettled('total', 0).as('total')])
-  return db
-    .selectFrom(states.as('states'))
-    .groupBy(KEY)
-    .select(KEY)
-    .select((eb) => [eb.fn.countAll<number>().as('orders'), eb.fn.sum<number>('total').as('amount')])
+  return (
+    db
+      .selectFrom(states.as('states'))
+      // SQLite sorts by these. With columns first in which all orders may be equal, that takes up to twice as long.
+      .groupBy(['status', 'reason', 'period', 'source', 'cleared', 'currency'])
+      .select(KEY)
+      .select((eb) => [eb.fn.countAll<number>().as('orders'), eb.fn.sum<number>('total').as('amount')])
+  )
 }
 
 const KEY = ['period', 'source', 'status', 'reason', 'cleared', 'currency'] as const
