@@ -44,12 +44,13 @@ export class ArchiveDraft {
     this.#attempt(() => fsyncSync(this.#descriptor))
   }
 
-  /** Gives the complete draft its name, and syncs the folder. @throws UserError if the name is taken */
+  /** Gives the complete draft its name, and syncs the folder. @throws UserError if the name or the draft was taken */
   publish(): void {
     try {
       // Unlike a rename, a link fails if the name is taken.
       linkSync(this.#draft, this.#path)
     } catch (error) {
+      if (!isTaken(this.#draft)) throw archiveRunning()
       throw errorCode(error) === 'EEXIST' ? fileExists(this.#path) : unwritable(this.#path, error)
     }
     syncToDisk(dirname(this.#path))
@@ -106,6 +107,16 @@ export function isTaken(path: string): boolean {
 export function fileExists(path: string): UserError {
   const message = `${path} exists already. An archive never overwrites a file.`
   return usageError({ code: 'archive_exists', message, fix: 'Name a file that does not exist: --to FILE.' })
+}
+
+/** Another command may also have removed our draft. */
+export function archiveRunning(): UserError {
+  return new UserError({
+    code: 'archive_running',
+    message: 'Another command archives orders. No order was removed.',
+    fix: 'Wait until it ends, then run the command again.',
+    retryable: true,
+  })
 }
 
 function unwritable(path: string, error: unknown): UserError {

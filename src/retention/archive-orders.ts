@@ -21,7 +21,15 @@ import { EXIT, UserError } from '../errors.js'
 import { cursorAt } from '../reports/export.js'
 import { countOf } from '../terminal/text.js'
 import { archivableAfter, type Selection } from './archivable.js'
-import { ArchiveDraft, fileExists, isTaken, readArchive, removeDrafts, syncArchive } from './archive-file.js'
+import {
+  ArchiveDraft,
+  archiveRunning,
+  fileExists,
+  isTaken,
+  readArchive,
+  removeDrafts,
+  syncArchive,
+} from './archive-file.js'
 import { type ArchiveFormat, archiveHeader, readArchivable } from './records.js'
 import { removeArchived } from './remove-archived.js'
 
@@ -168,15 +176,6 @@ async function throwIfInterrupted(db: Kysely<Schema>): Promise<void> {
     code: 'import_unfinished',
     message: `The import of ${left.file} was interrupted, and no order can be archived before it ends.`,
     fix: `${waysToEnd(left)}, then run the command again.`,
-    retryable: true,
-  })
-}
-
-function archiveRunning(): UserError {
-  return new UserError({
-    code: 'archive_running',
-    message: 'Another command archives orders. No order was removed.',
-    fix: 'Wait until it ends, then run the command again.',
     retryable: true,
   })
 }

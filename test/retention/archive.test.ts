@@ -328,20 +328,31 @@ describe.concurrent('an interrupted archive', () => {
       shop.order(`O-${number}`, { status: 'completed', settledAt: at('2023-05-01'), lines: [['W', 1, 100]] })
     shop.sqlite.exec('commit')
   }
+  const archiving = (shop: Shop, file: string, stopping: AbortController, onProgress: (doing: string) => void) =>
+    archiveOrders(shop.db, {
+      ...{ file: join(shop.folder, file), format: 'jsonl', source: null, before: at('2024-01-01') },
+      ...{ signal: stopping.signal, onProgress, onWaiting: () => undefined },
+    })
   /** Stops the archive when it reports this. */
   async function interrupted(shop: Shop, file: string, when: 'written' | 'removed') {
     const stopping = new AbortController()
-    await expect(
-      archiveOrders(shop.db, {
-        ...{ file: join(shop.folder, file), format: 'jsonl', source: null, before: at('2024-01-01') },
-        signal: stopping.signal,
-        onProgress: (doing) => doing === when && stopping.abort(),
-        onWaiting: () => undefined,
-      }),
-    ).rejects.toThrow('Interrupted')
+    const ended = archiving(shop, file, stopping, (doing) => doing === when && stopping.abort())
+    await expect(ended).rejects.toThrow('Interrupted')
   }
   const references = (shop: Shop, ...files: string[]) =>
     files.flatMap((file) => linesOf(shop, file).map(({ order_id }) => String(order_id)))
+
+  test('fails if another command archives to the same file, which removes its draft', async ({ shop }) => {
+    await filled(shop)
+    const [signal, running] = [new AbortController(), { code: 'archive_running' }]
+    let other: Promise<unknown> | undefined
+    const ended = archiving(shop, 'old.jsonl', signal, () => {
+      other ??= expect(archiving(shop, 'old.jsonl', signal, () => undefined)).rejects.toMatchObject(running)
+    })
+    await expect(ended).rejects.toMatchObject(running)
+    await other
+    expect(await archive(shop)).toMatchObject({ code: 0, result: { removed: 700 } })
+  })
 
   test('leaves no file if it was not complete, and starts over', async ({ shop }) => {
     await filled(shop)
