@@ -120,14 +120,15 @@ export interface Contents {
   readonly lastImport: ImportId
 }
 
-/** Archived orders are settled. Those in the sums were captured, or free of charge. Their refunds are not counted. */
+/** Archived orders are settled. Those in the sums were captured, or free of charge. Declined refunds do not count. */
 const CONTENTS = sql<Contents>`
   select (select count(*) from orders) + archived.orders as orders,
     (select count(*) from orders where settled_at is not null) + archived.orders as settled,
     (select count(*) from payments where status = 'captured') + archived.completed as captured,
-    (select count(*) from refunds) as refunds,
+    (select count(*) from refunds where status <> 'declined') + archived.refunds as refunds,
     (select count(*) from actions) as actions, (select coalesce(max(id), 0) from imports) as "lastImport"
   from (select (select count(*) from archived_orders) as orders,
+    (select coalesce(sum(refunds), 0) from archived_refunds) as refunds,
     (select coalesce(sum(orders), 0) from archived_sales_by_customer) as completed) as archived`
 
 export async function readContents(db: Kysely<Schema>): Promise<Contents> {

@@ -387,6 +387,7 @@ export interface Schema {
     day: Day
     currency: Currency
     customer_id: CustomerId
+    refunds: number
     amount: number
   }
 

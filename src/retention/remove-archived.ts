@@ -105,13 +105,14 @@ async function keepSums(trx: Kysely<Schema>, ids: string): Promise<void> {
       eb.ref('day').$notNull().as('day'),
       'currency',
       'customer_id',
+      eb.fn.countAll<number>().as('refunds'),
       eb.fn.sum<number>('amount').as('amount'),
     ])
   await trx
     .insertInto('archived_refunds')
-    .columns(['day', 'currency', 'customer_id', 'amount'])
+    .columns(['day', 'currency', 'customer_id', 'refunds', 'amount'])
     .expression(refunded)
-    .onConflict(addFigures('archived_refunds', ['day', 'currency', 'customer_id'], ['amount']))
+    .onConflict(addFigures('archived_refunds', ['day', 'currency', 'customer_id'], ['refunds', 'amount']))
     .execute()
 }
 

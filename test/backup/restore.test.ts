@@ -86,14 +86,16 @@ describe('restore', () => {
   }) => {
     await shop.importing(singles(3))
     await shop.runWith(PAID, 'work', '--drain')
+    await shop.runWith(PAID, 'orders', 'refund', 'A-1', '--yes')
     await shop.run('backup', 'copy.sqlite')
+    await shop.runWith(PAID, 'orders', 'refund', 'A-2', '--yes')
     inFile(shop.path, (sqlite) => sqlite.exec('update orders set settled_at = settled_at - 172800000'))
     const archived = await shop.json('orders', 'archive', '--before', 'today', '--to', 'old.jsonl', '--yes')
     expect(archived).toMatchObject({ result: { removed: 3 } })
     await shop.importing(csv(line({ order: 'B-1' }), line({ order: 'B-2' })))
     await shop.runWith(PAID, 'work', '--drain')
     const { result } = await shop.json(...REPLACE)
-    expect(result).toMatchObject({ lost: { orders: 2, settled: 2, captured: 2, refunds: 0, actions: 1 } })
+    expect(result).toMatchObject({ lost: { orders: 2, settled: 2, captured: 2, refunds: 1, actions: 2 } })
   })
 
   test('restores what was lost to a shop without a database', async ({ newShop: shop }) => {

@@ -354,7 +354,8 @@ async function createArchives(db: Kysely<unknown>): Promise<void> {
       units bigint, revenue bigint`)
     .execute()
   await createClustered(db, 'archived_refunds', 'day', 'currency', 'customer_id')
-    .$call(columns`day char(10), currency char(3), customer_id integer references customers, amount bigint`)
+    .$call(columns`
+      day char(10), currency char(3), customer_id integer references customers, refunds bigint, amount bigint`)
     .execute()
   await index(db, 'archived_refunds_customer', 'archived_refunds', 'customer_id').execute()
 }
