@@ -1,6 +1,7 @@
 // The order of the last line, which lines without its id or its fields continue.
 import type { Field, Mapping } from './mapping/mapping.js'
 import { findAllNamed, findNames } from './mapping/names.js'
+import { RETURNED_UNITS } from './mapping/not-sold.js'
 import { hasTotal } from './totals.js'
 
 /** What a line can inherit from the line before it. */
@@ -36,6 +37,7 @@ export class CarriedOrder {
     const product = positionsOf('product_sku', 'product_name')
     this.#itemParts = [product, positionsOf('quantity'), positionsOf('unit_price', 'line_total')]
     const tested = [...skip, ...reject]
+      .filter(({ reason }) => reason !== RETURNED_UNITS)
       .flatMap(({ column }) => findAllNamed(header, column))
       .filter((position) => !product.includes(position))
     this.#inherited = continued ? [...new Set([...this.#orderFields, ...tested])] : []

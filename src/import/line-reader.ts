@@ -9,6 +9,7 @@ import { itemSplitter } from './items.js'
 import { type FieldOptions, GUEST, type LineFields, lineFields, otherCurrency } from './line-fields.js'
 import { FIELDS, type Field, type Mapping } from './mapping/mapping.js'
 import { findAllNamed, findNames, normalName } from './mapping/names.js'
+import { RETURNED_UNITS } from './mapping/not-sold.js'
 import type { LineFate, OrderLine, Rejection, Skipped } from './order-line.js'
 import { isRejectColumn } from './reject-columns.js'
 import { type SkipTest, skipTests } from './skip-rules.js'
@@ -143,8 +144,9 @@ export class LineReader {
     const columns = rules.flatMap(({ column }) => findAllNamed(this.header, column))
     const at = columns.find((column) => cells[column]?.trim()) ?? -1
     const column = this.header[at]?.trim() ?? ''
-    const decide =
-      'save a mapping, and move its rule from "reject" to "skip" to leave such lines out, or remove it to charge them'
+    const correct =
+      doubt === RETURNED_UNITS ? `set ${this.nameOf('quantity')} to the units to charge and empty ${column}, or ` : ''
+    const decide = `${correct}save a mapping, and move its rule from "reject" to "skip" to leave such lines out, or remove it to charge them`
     return { column, reason: `${column} is "${cells[at]?.trim()}", and the line may not be sold (${doubt}); ${decide}` }
   }
 

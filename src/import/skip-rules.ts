@@ -52,4 +52,5 @@ function testOf(rule: Exclude<SkipRule, { is: unknown }>, positions: readonly nu
 }
 
 /** What databases and spreadsheets write for no value, and for no. */
-const NOTHING = /^(?:null|none|nil|nan|nat|n\/a|na|-+|0000-00-00.*|0|no|non|nein|nee|não|false|faux|falsch)$/i
+const NOTHING =
+  /^(?:null|none|nil|nan|nat|n\/a|na|-+|0000-00-00.*|0+(?:[.,]0+)?|no|non|nein|nee|não|false|faux|falsch)$/i

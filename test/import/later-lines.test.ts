@@ -100,6 +100,30 @@ describe.concurrent('what only later lines say of lines that may not be sold', (
     expect(orders(shop, "reference = 'B'")).toEqual([['B', 'C-1', 500, 'EUR']])
   })
 
+  test('rejects lines of which units came back, which the rejects file can correct', async ({ shop }) => {
+    // The third line inherits the customer and the date, but no returned units.
+    const rows = [row('A', 'T-1', '0'), row('B', 'T-1', '2'), 'B,,T-2,Cup,1,5.00,EUR,,', row('C', 'T-1', '-1')]
+    const { told, reasons } = await importRows(shop, `${HEAD},Returned Qty`, ...rows)
+    expect(told).toMatchObject({ imported: 1, skipped: 0, rejected: 3 })
+    expect(reasons).toEqual([
+      expect.stringMatching(
+        /^Returned Qty is "2", .* \(returned units\); set Qty to the units to charge and empty Returned Qty/,
+      ),
+      expect.stringContaining('another line of this order was rejected'),
+      expect.stringContaining('Returned Qty is "-1"'),
+    ])
+    const rejects = String(told.rejects_file)
+    writeFileSync(rejects, readFileSync(rejects, 'utf8').replace(/(?<=T-1.*2025-03-14),-?[12]/g, ','))
+    const again = await importJson(shop, rejects)
+    expect(again.told).toMatchObject({ imported: 3, rejected: 0 })
+  })
+
+  test('takes lines of which units came back if the quantity is net', async ({ shop }) => {
+    const rows = [row('A', 'T-1', '2')]
+    const { told } = await importRows(shop, `${HEAD.replace('Qty', 'Net quantity')},Returned quantity`, ...rows)
+    expect(told).toMatchObject({ imported: 1, rejected: 0 })
+  })
+
   test('takes types that the first orders have as a whole', async ({ shop }) => {
     const sold = many((order) => row(order, 'T-1', 'Delivery'))
     const { told } = await importRows(

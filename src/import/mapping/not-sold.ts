@@ -3,6 +3,7 @@ import type { Row } from '../../csv/dialect.js'
 import { skipTests } from '../skip-rules.js'
 import type { SkipRule } from './mapping.js'
 import type { NamedColumn, NamedColumns } from './name-columns.js'
+import { normalName } from './names.js'
 import type { Question } from './understood.js'
 
 type Words = Readonly<Record<string, string>>
@@ -52,6 +53,9 @@ const LINE_KINDS: Words = {
   tax: 'tax, taxes, sales tax, vat, steuer, mwst, mehrwertsteuer, umsatzsteuer, taxe, tva, impuesto, iva, imposto, btw',
 }
 
+/** Why a line is rejected of which units came back: nothing says whether its quantity still counts them. */
+export const RETURNED_UNITS = 'returned units'
+
 const YES = ['true', 'yes', 'y', 'ja', 'oui', 'sí', 'si', 'sim', 'sì', 'wahr', 'vrai', 'x']
 
 const listOf = (words: string) => words.split(',').map((word) => word.trim())
@@ -78,6 +82,8 @@ export function unsoldRules(
   const kinds = (named.kind ?? []).map((column) => ({ name: column.name, values: valuesOf(column) }))
   const differing = kinds.filter(({ values }) => values.some((ofOrder) => new Set(ofOrder).size > 1))
   const others = kinds.filter((kind) => !differing.includes(kind))
+  const isNet = normalName(namesOf('quantity')[0] ?? '') === 'netquantity'
+  const returned = isNet ? [] : namesOf('returned_units')
   const skip = [
     ...namesOf('cancelled_at').map((column) => ({ reason: 'cancelled', column, cell: 'filled' as const })),
     ...namesOf('is_cancelled').map((column) => ({ reason: 'cancelled', column, is: YES })),
@@ -89,6 +95,7 @@ export function unsoldRules(
   const reject = [
     ...namesOf('status').flatMap((column) => valueRules(column, UNCLEAR_STATUSES)),
     ...others.flatMap(({ name, values }) => unseen(valueRules(name, LINE_KINDS), values)),
+    ...returned.map((column) => ({ reason: RETURNED_UNITS, column, cell: 'filled' as const })),
   ]
   return { skip, reject }
 }

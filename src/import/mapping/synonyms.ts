@@ -113,6 +113,17 @@ export const SYNONYMS = {
     quantità, q.tà, qta, q.ta, quantità ordinata, quantità venduta, pezzi,
     aantal, hoeveelheid, stuks, besteld aantal, aantal besteld, aantal stuks
   `,
+  returned_units: `
+    quantity refunded, qty refunded, refunded quantity, refunded qty, refund quantity, refund qty, units refunded, refunded units,
+    quantity returned, qty returned, returned quantity, returned qty, return quantity, return qty, units returned, returned units,
+    quantity cancelled, quantity canceled, qty cancelled, qty canceled, cancelled quantity, canceled quantity, cancelled qty, canceled qty,
+    retournierte menge, menge retourniert, retourenmenge, rückgabemenge, erstattete menge, menge erstattet, stornierte menge, menge storniert,
+    quantité remboursée, qté remboursée, quantité retournée, qté retournée, quantité annulée, qté annulée,
+    cantidad devuelta, unidades devueltas, cantidad reembolsada, cantidad cancelada,
+    quantidade devolvida, qtd devolvida, quantidade reembolsada, quantidade cancelada,
+    quantità resa, quantità restituita, quantità rimborsata, quantità annullata,
+    aantal geretourneerd, geretourneerd aantal, retouraantal, aantal terugbetaald, aantal geannuleerd
+  `,
   unit_price: `
     unit price, price per unit, price per item, price each, price per piece, unit amount, unit selling price, unit sale price, item unit price,
     product unit price, unit price net, net unit price, unit price excl tax, unit price tax excl, unit price ex tax, unit price ex vat,
@@ -224,6 +235,7 @@ export const ITEM_MEANINGS: readonly Meaning[] = [
   'product_sku',
   'product_name',
   'quantity',
+  'returned_units',
   'unit_price',
   'any_total',
   'currency',

@@ -90,6 +90,8 @@ test.for([
   ['Cancelled at', '0000-00-00 00:00:00'],
   ['Void?', 'false'],
   ['Line type', 'Product'],
+  ['Quantity refunded', '0'],
+  ['qty_canceled', '0.0000'],
 ] as const)('a line whose %s is "%s" is sold', async ([column, value]) => {
   expect(await fatesOf(`${HEAD},${column}\n1,2025-03-14,A,Tea,2,4.5,EUR,${value}\n`)).toEqual(['1 A 2'])
 })
