@@ -6,6 +6,7 @@ import type { RecordPosition, RecordSink } from '../csv/records.js'
 import { ChunkOrders } from './chunk-orders.js'
 import { type Chunk, type CustomerRow, type LineRow, type ProductRow, packChunk } from './chunk-rows.js'
 import { type ReaderState, seen } from './file-read.js'
+import { ItemNumbers } from './items.js'
 import { MADE_FROM_NAME } from './line-fields.js'
 import { LineReader, REPEATED_HEADER } from './line-reader.js'
 import type { Mapping } from './mapping/mapping.js'
@@ -35,7 +36,7 @@ export interface ChunkSource extends Pick<Content, 'encoding'> {
   readonly state: ReaderState
 }
 
-/** A line with its place. `number` counts each item of a line. */
+/** A line with its place. For `number`, see ItemNumbers. */
 interface PlacedLine {
   readonly line: OrderLine
   readonly number: number
@@ -58,6 +59,7 @@ export interface ChunkContent {
 /** Collects the lines of one chunk. */
 export class ChunkBuilder implements RecordSink {
   readonly #reader: LineReader
+  readonly #numbers: ItemNumbers
   readonly #plainLines: PlainLines | undefined
   readonly #dialect: Dialect
   readonly #encoding: string
@@ -73,7 +75,6 @@ export class ChunkBuilder implements RecordSink {
   #skippedCount = 0
   readonly #skippedByReason: Record<string, number>
   #state: ReaderState
-  #extraItems: number
   #lines: PlacedLine[] = []
   #rejected: RejectedLine[] = []
   /** The bytes that the positions of the lines refer to. */
@@ -84,13 +85,13 @@ export class ChunkBuilder implements RecordSink {
   constructor({ header, mapping, dialect, encoding, state }: ChunkSource, { timeZone, anyDate }: ChunkOptions) {
     const latest = anyDate ? undefined : aYearFrom(new Date())
     this.#reader = new LineReader(header, mapping, { latest })
+    this.#numbers = new ItemNumbers(header, mapping)
     this.#plainLines = PlainLines.of(header, mapping, dialect, { latest })
     this.#reader.order.last = state.order
     const { repeatedTotals } = mapping
     this.#orders = new ChunkOrders({ repeatedTotals, nameOf: (field) => this.#reader.nameOf(field) }, state.run)
     this.#state = state
     this.#skippedByReason = { ...state.skipped }
-    this.#extraItems = state.extraItems
     this.#dialect = dialect
     this.#encoding = encoding
     this.#width = header.length
@@ -104,7 +105,7 @@ export class ChunkBuilder implements RecordSink {
     if (!line || !this.#plainLines) return 0
     const { end } = this.#plainLines
     const position = { line: lineNumber, multiline: false, start, end }
-    const placed = { line, number: lineNumber + this.#extraItems, position, missing: 0, whole: undefined }
+    const placed = { line, number: lineNumber, position, missing: 0, whole: undefined }
     const rejection = this.#add(placed)
     if (rejection) this.#reject(rejection, lineNumber, this.#originalOf(placed))
     return end
@@ -118,13 +119,12 @@ export class ChunkBuilder implements RecordSink {
     for (const [index, fate] of fates.entries()) {
       if ('skipped' in fate) this.#skip(fate.skipped)
       else {
-        const number = position.line + this.#extraItems + index
+        const number = this.#numbers.numberOf(position.line, index)
         const rejection = 'reason' in fate ? fate : this.#add({ line: fate, number, position, missing, whole })
         if (rejection?.reference) this.#orders.pass(rejection.reference, number)
         if (rejection) this.#reject(rejection, position.line, this.#originalOf({ position, missing, whole }))
       }
     }
-    this.#extraItems += fates.length - 1
   }
 
   #open(window: Buffer): void {
@@ -143,7 +143,7 @@ export class ChunkBuilder implements RecordSink {
     const cells = originalText(raw).split(delimiter)
     const quoted = cells.findIndex((cell) => cell.includes('"'))
     const reference = this.#reader.order.takeMalformed(cells, quoted === -1 ? cells.length : quoted)
-    if (reference) this.#orders.pass(reference, line + this.#extraItems)
+    if (reference) this.#orders.pass(reference, this.#numbers.numberOf(line))
     this.#reject({ reference, column: '', reason: `the line ${reason}` }, line, cells.join(delimiter))
   }
 
@@ -190,14 +190,16 @@ export class ChunkBuilder implements RecordSink {
       products: [...products.values()],
       continued: this.#orders.continued,
       repeatedOrders: Array.from(this.#orders.repeated, ([reference, line_number]) => ({ reference, line_number })),
-      rejectedOrders: Array.from(this.#rejectedOrders, ([reference, line_number]) => ({ reference, line_number })),
+      rejectedOrders: Array.from(this.#rejectedOrders, ([reference, line]) => {
+        return { reference, line_number: this.#numbers.numberOf(line) }
+      }),
     })
     const rejected = this.#rejected.sort((a, b) => a.line - b.line)
     const skippedCount = this.#skippedCount
-    const [order, run, extraItems] = [this.#reader.order.last, this.#orders.run, this.#extraItems]
+    const [order, run] = [this.#reader.order.last, this.#orders.run]
     const skipped = { ...this.#skippedByReason }
     const withoutSku = this.#state.withoutSku + lines.filter(({ sku }) => sku.startsWith(MADE_FROM_NAME)).length
-    this.#state = { ...seen(this.#state, orders), order, run, extraItems, skipped, withoutSku }
+    this.#state = { ...seen(this.#state, orders), order, run, skipped, withoutSku }
     for (const collected of [this.#orders, this.#customers, this.#rejectedOrders]) collected.clear()
     this.#skippedCount = 0
     this.#lines = []

@@ -25,8 +25,6 @@ export interface ReaderState {
   readonly order: Carried | undefined
   /** The run of lines that the next one may continue. */
   readonly run?: Run | undefined
-  /** How many more items than lines there were. */
-  readonly extraItems: number
   /** Number of skipped lines by reason. */
   readonly skipped: Readonly<Record<string, number>>
   /** Number of lines whose SKU is made from the name of the product. */
@@ -39,7 +37,6 @@ export interface ReaderState {
 
 export const NOTHING_READ: ReaderState = {
   order: undefined,
-  extraItems: 0,
   skipped: {},
   withoutSku: 0,
   currencies: [],
@@ -60,7 +57,7 @@ export function seen(state: ReaderState, orders: readonly Pick<OrderRow, 'busine
 }
 
 /** What was read, and how. */
-export type FileRead = Omit<FileLayout, 'header'> & Omit<ReaderState, 'order' | 'run' | 'extraItems'>
+export type FileRead = Omit<FileLayout, 'header'> & Omit<ReaderState, 'order' | 'run'>
 
 /** @returns the columns of the run */
 export function keptOf({ header: _, ...layout }: FileLayout, state: ReaderState) {
@@ -70,7 +67,7 @@ export function keptOf({ header: _, ...layout }: FileLayout, state: ReaderState)
 /** Undefined for a run that has stored no chunk. */
 export function fileRead({ layout, reader_state }: ImportRun): FileRead | undefined {
   if (layout === null || reader_state === null) return undefined
-  const { order: _, run: __, extraItems: ___, ...state }: ReaderState = JSON.parse(reader_state)
+  const { order: _, run: __, ...state }: ReaderState = JSON.parse(reader_state)
   const kept: Omit<FileLayout, 'header'> = JSON.parse(layout)
   return { ...kept, ...state }
 }

@@ -12,6 +12,7 @@ import type { RejectedLine } from './chunk.js'
 import type { Chunk } from './chunk-rows.js'
 import { type FileLayout, type FileRead, fileRead, keptOf, resumePoint } from './file-read.js'
 import { type BeginOptions, beginRun, endEmptyRun, type ImportRun, updateRun, whileHeld } from './import-record.js'
+import { ItemNumbers } from './items.js'
 import type { Answers } from './mapping/mapping.js'
 import { type ReadChunk, readInThread } from './reader.js'
 import { type Rejects, replaceInput } from './rejects.js'
@@ -212,16 +213,17 @@ class Reading {
     const [examples, bytes] = [rejects.examples.length, rejects.bytes]
     const layout = this.#layout
     if (!layout) throw new Error('judged before a chunk was read')
+    const numbers = new ItemNumbers(layout.header, layout.mapping)
     const rejectedLines = (lines: Parameters<Report>[0]) =>
       lines.map((line) => {
         const original = storedLineText(line, layout)
-        return { line: line.line_number, original, column: '', reason: line.reason }
+        return { line: numbers.lineOf(line.line_number), original, column: '', reason: line.reason }
       })
     const report: Report = (lines) => rejects.append(rejectedLines(lines), layout)
     const write: Report = (lines) => rejects.write(rejectedLines(lines), layout)
     const reportConflicts = rejects.isWritten ? write : undefined
     const { update } = this.#options
-    const options = { update, timeZone: this.#config.timeZone, report, reportConflicts }
+    const options = { update, timeZone: this.#config.timeZone, numbers, report, reportConflicts }
     const filled = ['customers', 'products', 'orders', 'order_lines', 'import_asides', 'import_spoiled'] as const
     await refreshStatistics(this.#db, ...filled)
     const judging = inTransaction(this.#db, async (trx) => {

@@ -7,6 +7,7 @@ import { formatPrice, type Money } from '../domain/money.js'
 import { ChunkBuilder, type ChunkOptions, type RejectedLine } from './chunk.js'
 import type { Chunk } from './chunk-rows.js'
 import { NOTHING_READ } from './file-read.js'
+import { ItemNumbers } from './items.js'
 import type { Understood } from './mapping/understand.js'
 
 export interface SampleOrder {
@@ -66,10 +67,10 @@ export async function readSample(
   const rows = chunk.lineCount + rejected.length + skippedCount
   const counts = { rows, isComplete, orders: chunk.orderCount, imported: chunk.lineCount, skipped: state.skipped }
   const examples = rejected.map(({ line, column, reason }) => ({ line, column, reason }))
-  return { ...counts, rejected: examples, first: firstOrders(chunk) }
+  return { ...counts, rejected: examples, first: firstOrders(chunk, new ItemNumbers(header.cells, mapping)) }
 }
 
-function firstOrders(chunk: Chunk): SampleOrder[] {
+function firstOrders(chunk: Chunk, numbers: ItemNumbers): SampleOrder[] {
   const lines = groupBy(unpackRows(chunk.lines), ({ reference }) => reference)
   const customers = new Map(unpackRows(chunk.customers).map(({ customer_id, name }) => [customer_id, name]))
   const products = new Map(unpackRows(chunk.products).map(({ sku, name }) => [sku, name]))
@@ -80,8 +81,8 @@ function firstOrders(chunk: Chunk): SampleOrder[] {
       order_date: ordered_at,
       ...{ customer_id, customer_name: customers.get(customer_id) ?? customer_id },
       total: { currency, minor },
-      lines: (lines.get(reference) ?? []).map(({ line_number: line, sku, quantity, unit_price, total: minor }) => ({
-        ...{ line, sku, name: products.get(sku) ?? sku, quantity },
+      lines: (lines.get(reference) ?? []).map(({ line_number, sku, quantity, unit_price, total: minor }) => ({
+        ...{ line: numbers.lineOf(line_number), sku, name: products.get(sku) ?? sku, quantity },
         unit_price: unit_price === null ? null : Number(formatPrice(unit_price, currency)),
         total: { currency, minor },
       })),

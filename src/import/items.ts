@@ -4,8 +4,8 @@ import type { Mapping } from './mapping/mapping.js'
 /** Splits a record with several items into one record for each, with the parts of the item in columns of their own. */
 export function itemSplitter(header: readonly string[], { items, columns }: Mapping) {
   if (!items) return undefined
-  const { prefix, separator, assigns } = items
-  const positions = header.flatMap((name, at) => (name.trim().startsWith(prefix) ? [at] : []))
+  const { separator, assigns } = items
+  const positions = itemColumns(header, { items })
   const names = Object.values(columns).flatMap((list) => list.filter((name) => name.startsWith(ITEM)))
   const split = (cells: readonly string[]): string[][] =>
     positions.flatMap((position) => {
@@ -17,6 +17,31 @@ export function itemSplitter(header: readonly string[], { items, columns }: Mapp
       ]
     })
   return { names, split }
+}
+
+function itemColumns(header: readonly string[], { items }: Pick<Mapping, 'items'>): number[] {
+  return items ? header.flatMap((name, at) => (name.trim().startsWith(items.prefix) ? [at] : [])) : []
+}
+
+/**
+ * Each item of a line has a number of its own, which grows with the lines of the file: that of the line, if lines have
+ * one item.
+ */
+export class ItemNumbers {
+  readonly #perLine: number
+
+  constructor(header: readonly string[], mapping: Mapping) {
+    this.#perLine = itemColumns(header, mapping).length || 1
+  }
+
+  /** @param index that of the item in its line */
+  numberOf(line: number, index = 0): number {
+    return (line - 1) * this.#perLine + index + 1
+  }
+
+  lineOf(number: number): number {
+    return Math.ceil(number / this.#perLine)
+  }
 }
 
 /** Columns of the parts of an item start with it, as in `item.sku`. */

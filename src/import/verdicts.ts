@@ -16,6 +16,7 @@ import {
   type StoredLine,
 } from './conflicts.js'
 import { deleteAsides, deleteOrders, type ImportRun, removeUnusedNames } from './import-record.js'
+import type { ItemNumbers } from './items.js'
 import { REPEATED } from './repeated-orders.js'
 import { updateOrders } from './update-orders.js'
 
@@ -48,6 +49,8 @@ export interface VerdictOptions {
   /** Apply the file's version of stored orders that are pending. */
   readonly update: boolean
   readonly timeZone: string
+  /** Tells the lines of the file by the numbers of the stored lines. */
+  readonly numbers: ItemNumbers
   /** Called with rejected lines, and the reasons. */
   readonly report: Report
   /** Called with the lines of each conflict. If undefined, only the examples are explained, which is faster. */
@@ -66,7 +69,7 @@ type InCommon = Readonly<Record<(typeof IN_COMMON)[number], string>>
 
 /** Judges the lines that were set aside, in the caller's transaction. */
 export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, options: VerdictOptions): Promise<Verdicts> {
-  const { report } = options
+  const { report, numbers } = options
   // An order of this import is rejected if a set-aside line disagrees with it.
   if (run.orders > 0) await markOrders(db, disagreeingAsides(db, run))
   const hasSeveral = await hasSeveralLines(db, run)
@@ -75,10 +78,11 @@ export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, options:
     db.selectFrom(table).select('reference').where('import_id', '=', run.id).limit(1).executeTakeFirst()
   if (!(await isAny('import_asides')) && !(await isAny('import_spoiled'))) return NO_VERDICTS
   const earlier = await earlierValues(db, run)
-  const removed = await removeMarkedOrders(db, run, report)
+  const siblingOf = (bad: number) => siblingReason(numbers.lineOf(bad))
+  const removed = await removeMarkedOrders(db, run, report, siblingOf)
   const rejected = await dropMarkedAsides(db, run, report, (line, bad) => {
     const before = earlier.get(line.reference)
-    return line.line_number === bad && before ? disagreement(line, before) : siblingReason(bad)
+    return line.line_number === bad && before ? disagreement(line, before) : siblingOf(bad)
   })
   if (hasSeveral) await alignDates(db, run)
   // Marks first and deletes by mark: MySQL locks every row that a delete reads, and workers lock the stored orders.
@@ -89,7 +93,9 @@ export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, options:
   const ofArchived = await markArchivedConflicts(db, run, options.reportConflicts)
   const updated = options.update ? await updateOrders(db, run, options.timeZone) : 0
   const ofStored = await explainConflicts(db, run, options.reportConflicts)
-  const examples = [...ofArchived, ...ofStored].slice(0, EXAMPLES)
+  const examples = [...ofArchived, ...ofStored]
+    .slice(0, EXAMPLES)
+    .map((conflict) => ({ ...conflict, line: numbers.lineOf(conflict.line) }))
   const conflicts = await deleteMarkedAsides(db, run)
   return {
     // The remaining lines are already stored with the same content.
@@ -136,7 +142,12 @@ async function markOrders(db: Kysely<Schema>, orders: Expression<Selectable<Sche
 }
 
 /** Removes orders whose lines were stored before the bad line was read. Reports these lines as rejected. */
-async function removeMarkedOrders(db: Kysely<Schema>, { id, source }: ImportRun, report: Report) {
+async function removeMarkedOrders(
+  db: Kysely<Schema>,
+  { id, source }: ImportRun,
+  report: Report,
+  siblingOf: (bad: number) => string,
+) {
   const total = { lines: 0, orders: 0 }
   for (;;) {
     const orders = await db
@@ -166,7 +177,7 @@ async function removeMarkedOrders(db: Kysely<Schema>, { id, source }: ImportRun,
     const reasonOf = ({ order_id, line_number }: (typeof lines)[number]) => {
       const bad = badLines.get(order_id) ?? line_number
       // Other bad lines are not stored.
-      return line_number === bad ? REPEATED : siblingReason(bad)
+      return line_number === bad ? REPEATED : siblingOf(bad)
     }
     report(lines.map((line) => ({ ...line, reason: reasonOf(line) })))
     await deleteOrders(db, orders)

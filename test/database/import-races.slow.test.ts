@@ -9,6 +9,7 @@ import type { Currency } from '../../src/domain/money.js'
 import { EXIT } from '../../src/errors.js'
 import { packChunk } from '../../src/import/chunk-rows.js'
 import { beginRun, insertRun, removeUnusedNames } from '../../src/import/import-record.js'
+import { ItemNumbers } from '../../src/import/items.js'
 import { storeChunk } from '../../src/import/store.js'
 import { undoImport } from '../../src/import/undo.js'
 import { reachVerdicts } from '../../src/import/verdicts.js'
@@ -88,6 +89,7 @@ describeOnServerEngines('workers and an import', (test) => {
         const verdicts = await reachVerdicts(ending, run, {
           update: false,
           timeZone: 'UTC',
+          numbers: new ItemNumbers([], { preset: null, columns: {} }),
           report: () => {},
           reportConflicts: undefined,
         })

@@ -277,12 +277,10 @@ test('an order of several items on a line is one line in the rejects file, and c
   expect(readFileSync(rejects, 'utf8').split('\n')).toHaveLength(3)
   writeFileSync(rejects, readFileSync(rejects, 'utf8').replace('many', '3'))
   expect((await importJson(shop, rejects)).told).toMatchObject({ rows: 2, imported: 2, rejected: 0 })
-  expect(shop.rows('select line_number from order_lines order by order_id, line_number')).toEqual([
-    { line_number: 2 },
-    { line_number: 3 },
-    { line_number: 2 },
-    { line_number: 3 },
-  ])
+  shop.file('orders.csv', `${[head, order('1', '2'), order('2', '4')].join('\n')}\n`)
+  const conflict = await importJson(shop, 'orders.csv')
+  expect(conflict.told).toMatchObject({ duplicates: 2, conflicts: 2, conflicting_orders: [{ order_id: '2', line: 3 }] })
+  expect(readRejects(String(conflict.told.rejects_file)).map((row) => row['rejected_line'])).toEqual(['3', '3'])
 })
 
 test('an unclear status stops the import, and the saved mapping skips its orders', async ({ shop }) => {

@@ -50,8 +50,8 @@ describeOnEngines('customers forget', (test) => {
     await shop.run('products', 'adjust', 'S-1', '-1', '--reason', 'sample for jane.doe@example.com')
     await shop.rows("update payments set message = 'card of Jane Doe, not of Jane Doering'")
     // As after a file whose lines inherit values from the line before.
-    const inherited = '{"order":{"customer_name":"Jane Doe"},"extraItems"'
-    await shop.rows(`update imports set reader_state = replace(reader_state, '{"extraItems"', '${inherited}')`)
+    const inherited = '{"order":{"customer_name":"Jane Doe"},"skipped"'
+    await shop.rows(`update imports set reader_state = replace(reader_state, '{"skipped"', '${inherited}')`)
     expect(await shop.value('select reader_state from imports')).toContain('Jane Doe')
     await shop.rows("update events set error = 'no mailbox for Jane.Doe@example.com' where number = 1")
     const ranks = async () => {

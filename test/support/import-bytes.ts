@@ -20,6 +20,8 @@ export interface FileContent {
   readonly understood: Understood
   /** One for each piece. */
   readonly chunks: readonly ChunkContent[]
+  /** Number of records, also of blank and malformed ones. */
+  readonly lines: number
   /** Whether a record spans lines. */
   readonly hasLongRecords: boolean
   /** After the last chunk. */
@@ -28,8 +30,26 @@ export interface FileContent {
 
 class WatchedBuilder extends ChunkBuilder {
   hasLongRecords = false
+  lines = 0
+
+  override plain(window: Buffer, start: number, line: number): number {
+    const end = super.plain(window, start, line)
+    if (end > 0) this.lines++
+    return end
+  }
+
+  override blank(): void {
+    this.lines++
+    super.blank()
+  }
+
+  override malformed(raw: Buffer, line: number, reason: string): void {
+    this.lines++
+    super.malformed(raw, line, reason)
+  }
 
   override record(cells: string[], position: RecordPosition, window: Buffer): void {
+    this.lines++
     this.hasLongRecords ||= position.multiline
     super.record(cells, position, window)
   }
@@ -73,7 +93,8 @@ async function read(
       if (!oneChunk) chunks.push(builder.take())
     }
     if (oneChunk) chunks.push(builder.take())
-    return { kind: 'read', text, understood, chunks, cursor, hasLongRecords: builder.hasLongRecords }
+    const { lines, hasLongRecords } = builder
+    return { kind: 'read', text, understood, chunks, cursor, lines, hasLongRecords }
   } finally {
     await content.close()
   }

@@ -2,6 +2,7 @@
 import type { Database } from '../../src/database/connection.js'
 import type { ChunkContent } from '../../src/import/chunk.js'
 import { insertRun, updateRun } from '../../src/import/import-record.js'
+import { ItemNumbers } from '../../src/import/items.js'
 import { storeChunk } from '../../src/import/store.js'
 import { type Report, reachVerdicts } from '../../src/import/verdicts.js'
 
@@ -21,7 +22,8 @@ export async function storeChunks(db: Database, source: string, chunks: readonly
     counts.products_created += productsCreated
   }
   const report: Report = (lines) => void notImported.push(...lines.map(({ line_number }) => line_number))
-  const options = { update: false, timeZone: 'UTC', report, reportConflicts: report }
+  const numbers = new ItemNumbers([], { preset: null, columns: {} })
+  const options = { update: false, timeZone: 'UTC', numbers, report, reportConflicts: report }
   const verdicts = await reachVerdicts(db, { ...run, orders: counts.orders }, options)
   await updateRun(db, run, { status: 'finished', ended_at: 0 })
   return {
