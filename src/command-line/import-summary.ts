@@ -1,12 +1,11 @@
 // The result of importing several files. Each file is an import of its own.
 import { basename } from 'node:path'
-import { groupThousands } from '../domain/money.js'
 import { importCommand } from '../domain/shell.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
 import type { ImportOutcome } from '../import/import-orders.js'
 import type { Table } from '../terminal/table.js'
-import { cleanText, countOf, duration } from '../terminal/text.js'
-import { type ImportResult, placeText } from './import-view.js'
+import { cleanText, countOf } from '../terminal/text.js'
+import { type ImportResult, paceText, placeText } from './import-view.js'
 import { tableOf } from './list.js'
 
 interface FileReport {
@@ -14,6 +13,8 @@ interface FileReport {
   readonly state: 'finished' | 'interrupted' | 'failed' | 'not started'
   readonly exit: ExitCode
   readonly result?: ImportResult
+  /** Lines that this process has read. */
+  readonly linesRead?: number
   readonly error?: UserError
 }
 
@@ -37,7 +38,8 @@ export async function importEach(files: readonly string[], options: EachOptions)
     try {
       const { outcome, result } = await importOne(file, index)
       const state = result.interrupted ? 'interrupted' : 'finished'
-      reports.push({ file, state, result, exit: exitCodeOf(outcome, result) })
+      const { linesRead } = outcome
+      reports.push({ file, state, result, linesRead, exit: exitCodeOf(outcome, result) })
     } catch (cause) {
       const error = explain(cause)
       if (!(error instanceof UserError)) throw cause
@@ -122,7 +124,10 @@ export function summaryText(
   const failed = reports.filter(({ state }) => state === 'failed').length
   const left = reports.filter(({ state }) => state === 'interrupted' || state === 'not started')
   const orders = `${countOf(totals.orders, 'order')} from ${countOf(reports.length - failed - left.length, 'file')}`
-  const pace = `in ${duration(seconds)} (${groupThousands(Math.round(totals.rows / seconds))} lines/s)`
+  const pace = paceText(
+    seconds,
+    reports.reduce((sum, { linesRead = 0 }) => sum + linesRead, 0),
+  )
   const done = `${dry_run ? 'Checked' : 'Done'}: ${orders} ${dry_run ? 'for' : 'into'} ${placeText(place, source)} ${pace}.`
   const ends = [
     failed > 0 ? ` ${countOf(failed, 'file')} failed.` : '',

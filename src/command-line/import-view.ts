@@ -146,30 +146,40 @@ function conflictText({ order_id, line, status, differences }: Conflict): string
 
 /** @param place of the database, without a password */
 export function endNote(
-  { unpublished }: ImportOutcome,
+  { unpublished, linesRead }: ImportOutcome,
   result: ImportResult,
   place: string,
 ): readonly [text: string, event: LogEvent] {
   const level = result.interrupted || unpublished ? 'warn' : 'info'
   const where = placeText(place, result.source)
-  return [endText(result, where, unpublished), { event: 'ended', level, fields: result }]
+  const pace = paceText(result.seconds, linesRead)
+  return [endText(result, { where, pace, unpublished }), { event: 'ended', level, fields: result }]
 }
 
 export const placeText = (place: string, source: string) => `${cleanText(place)} (source ${source})`
 
-function endText(result: ImportResult, where: string, unpublished?: Error & { fix: string }): string {
-  const { import_id, rows, orders, updated, seconds, interrupted, dry_run, published } = result
+/** `in 12 s (81,000 lines/s)` */
+export function paceText(seconds: number, linesRead: number): string {
+  return `in ${duration(seconds)} (${groupThousands(Math.round(linesRead / seconds))} lines/s)`
+}
+
+interface EndPlace extends Pick<ImportOutcome, 'unpublished'> {
+  readonly where: string
+  readonly pace: string
+}
+
+function endText(result: ImportResult, { where, pace, unpublished }: EndPlace): string {
+  const { import_id, rows, orders, updated, interrupted, dry_run, published } = result
   if (interrupted) {
     const after = `Interrupted after ${countOf(rows, 'line')}`
     if (dry_run) return `${after}. Nothing was written.`
     const next = `To continue, run the same command with --resume. To take it back: orderctl import undo ${import_id}`
     return `${after}, stored in ${where}. ${next}`
   }
-  const took = `in ${duration(seconds)} (${groupThousands(Math.round(rows / seconds))} lines/s)`
   const changed = updated > 0 ? ` and ${countOf(updated, 'updated line')}` : ''
   const counted = (orders === 0 ? 'no new orders' : countOf(orders, 'order')) + changed
-  if (dry_run) return `Checked ${took}: ${counted} for ${where}. Nothing was written.`
-  const done = `Done: ${counted} into ${where} ${took}`
+  if (dry_run) return `Checked ${pace}: ${counted} for ${where}. Nothing was written.`
+  const done = `Done: ${counted} into ${where} ${pace}`
   if (unpublished) return `${done}, but: ${unpublished.message}\n${unpublished.fix}`
   return published > 0 ? `${done}. Next: orderctl work --drain` : `${done}.`
 }

@@ -93,15 +93,16 @@ const PROGRESS_MS = 10_000
 /** Logs a progress event every ten seconds, with the rate in these ten seconds, if anything was done. */
 export function logProgress(log: (text: string, event: LogEvent) => void): Progress {
   let latest: ProgressState | undefined
-  let logged = { done: 0, at: performance.now() }
+  let logged: { readonly done: number; readonly at: number } | undefined
   // biome-ignore lint/style/noRestrictedGlobals: The callback is synchronous.
   const timer = setInterval(() => {
     const at = performance.now()
     const before = logged
-    logged = { done: latest?.done ?? 0, at }
-    if (!latest || latest.done === before.done) return
+    logged = latest && { done: latest.done, at }
+    if (!latest || latest.done === before?.done) return
     const { doing, unit, done, fraction } = latest
-    const perSecond = Math.round(((done - before.done) * 1000) / (at - before.at))
+    // What is done at first may be that of an earlier run.
+    const perSecond = Math.round(before ? ((done - before.done) * 1000) / (at - before.at) : latest.perSecond)
     log(`${doing}: ${groupThousands(done)} ${unit} (${groupThousands(perSecond)}/s).`, {
       event: 'progress',
       fields: { [unit]: done, [`${unit}_per_second`]: perSecond, fraction },

@@ -31,8 +31,8 @@ export interface ImportOptions extends BeginOptions {
   readonly anyDate: boolean
   /** Stops the import after the current chunk. It can be resumed. */
   readonly signal: AbortSignal
-  /** Called with the lines read so far, and the fraction of the file if its size is known. */
-  readonly onProgress: (rows: number, fraction: number | undefined) => void
+  /** Called with the lines read, those read by this process, and the fraction of the file if its size is known. */
+  readonly onProgress: (rows: number, linesRead: number, fraction: number | undefined) => void
   /** Called once if this import waits for another one from the same source. */
   readonly onWaiting: (run: ImportRun) => void
   /** Called before a chunk is stored. */
@@ -47,6 +47,8 @@ export interface ImportOptions extends BeginOptions {
 
 export interface ImportOutcome {
   readonly run: ImportRun
+  /** Lines that this process has read. A resumed run has more. */
+  readonly linesRead: number
   /** Orders that became due and were published. */
   readonly published: number
   /** Why the rest was not published: the queue's server became unreachable. Workers find these orders later. */
@@ -73,26 +75,20 @@ export async function importOrders(context: ImportContext, options: ImportOption
   const { db } = context
   const started = await beginWhenFree(context, options)
   return whileHeld(db, started, async () => {
-    if (started.status === 'releasing')
-      return { ...(await endAndReplace(context, started, options)), examples: [], conflicts: [], interrupted: false }
+    if (started.status === 'releasing') {
+      const ended = await endAndReplace(context, started, options)
+      return { ...ended, linesRead: 0, examples: [], conflicts: [], interrupted: false }
+    }
     const rejects = options.openRejects(started)
     const { examples } = rejects
     try {
       const reading = new Reading(context, started, rejects, options)
       const run = await reading.toEnd()
-      const conflicts = reading.conflicts
+      const counted = { linesRead: run.rows - started.rows, examples, conflicts: reading.conflicts }
       if (run.status === 'reading')
-        return {
-          run,
-          published: 0,
-          unpublished: undefined,
-          examples,
-          conflicts,
-          interrupted: true,
-          read: fileRead(run),
-        }
+        return { run, ...counted, published: 0, unpublished: undefined, interrupted: true, read: fileRead(run) }
       // From here on, the file cannot cause an error: every line is stored and judged.
-      return { ...(await endAndReplace(context, run, options)), examples, conflicts, interrupted: false }
+      return { ...(await endAndReplace(context, run, options)), ...counted, interrupted: false }
     } finally {
       rejects.close()
     }
@@ -137,6 +133,7 @@ class Reading {
   readonly #options: ImportOptions
   /** The run as last written. */
   #run: ImportRun
+  readonly #rowsBefore: number
   #layout: FileLayout | undefined
   /** The first conflicting orders, once the lines are judged. */
   conflicts: Verdicts['examples'] = []
@@ -146,6 +143,7 @@ class Reading {
     this.#queue = queue
     this.#config = config
     this.#run = run
+    this.#rowsBefore = run.rows
     this.#rejects = rejects
     this.#options = options
   }
@@ -176,7 +174,7 @@ class Reading {
     this.#rejects.append(read.rejected, read.layout)
     if (onError === 'abort' && this.#rejects.examples.length > 0) throw await this.#abort()
     this.#run = await inTransaction(this.#db, (trx) => this.#store(trx, read))
-    onProgress(this.#run.rows, read.fraction)
+    onProgress(this.#run.rows, this.#run.rows - this.#rowsBefore, read.fraction)
   }
 
   /** Stores the chunk and the cursor after it in one transaction. */

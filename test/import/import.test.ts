@@ -1,7 +1,9 @@
 // A file goes in, orders come out, and the figures add up.
 
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished } from 'vitest'
 import { csv, HEADER, type LineDraft, line } from '../support/lines.js'
@@ -232,6 +234,30 @@ test('Ctrl-C ends an import that waits for a silent pipe', async ({ shop }) => {
   const { code, stdout } = await ended
   await input.close()
   expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 130, interrupted: true, published: 0 })
+})
+
+test('a second Ctrl-C ends an import at once, and says how to continue', async ({ shop }) => {
+  shop.file('orders.csv', csv(line()))
+  const silent = createServer()
+  const connected = once(silent, 'connection')
+  silent.listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const queue = `redis://127.0.0.1:${(silent.address() as AddressInfo).port}`
+  const { child, ended } = shop.start({ ORDERCTL_QUEUE_URL: queue }, 'import', 'orders.csv')
+  let told = ''
+  child.stderr?.on('data', (text) => {
+    told += text
+  })
+  const [socket] = (await connected) as [Socket]
+  child.kill('SIGINT')
+  await until(() => told.includes('Finishing'))
+  child.kill('SIGINT')
+  expect(await ended).toMatchObject({
+    code: 130,
+    stderr: expect.stringContaining('Ended at once. To continue, run the same command with --resume.'),
+  })
+  socket.destroy()
+  silent.close()
 })
 
 test('a chunk is not stored without the cursor after it', async ({ shop }) => {

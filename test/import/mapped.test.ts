@@ -193,9 +193,17 @@ describe.concurrent('two columns of the same name that skip lines', () => {
     const count = moreThanABlock('F').length * 2
     const rows = Array.from({ length: count }, (_, order) => row(order, 'shipped', 'ok', 'n'.repeat(250)))
     shop.file('orders.csv', `${[head.replace('status', 'Status'), ...rows].join('\n')}\n`)
-    await stopAfterAChunk(shop, 'orders.csv')
-    const { code, told } = await importJson(shop, 'orders.csv', '--resume')
-    expect({ code, ...told }).toMatchObject({ code: 0, rows: count, imported: count })
+    const before = await stopAfterAChunk(shop, 'orders.csv')
+    const { code, stderr } = await shop.run('import', 'orders.csv', '--resume', '--log-format', 'json')
+    const ended = stderr
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text))
+      .find(({ event }) => event === 'ended')
+    expect({ code, ...ended }).toMatchObject({ code: 0, rows: count, imported: count })
+    // The rate is that of the lines that this run has read.
+    const rate = Math.round((count - before) / ended.seconds).toLocaleString('en-US')
+    expect(ended.message).toContain(`(${rate} lines/s)`)
   })
 })
 

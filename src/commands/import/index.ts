@@ -140,7 +140,10 @@ export default class Import extends WatchingCommand {
       )
     }
     for (const file of files) refuseRejects(this.#rejectsOf(file, flags))
-    const signal = this.listenForInterruption(() => 'Finishing the lines in progress. Ctrl-C again ends at once.')
+    const signal = this.listenForInterruption(
+      () => 'Finishing the lines in progress. Ctrl-C again ends at once.',
+      () => (flags['dry-run'] ? undefined : 'Ended at once. To continue, run the same command with --resume.'),
+    )
     return this.#open(flags, async (importFile) => {
       const importOne = (file: string, index: number) =>
         this.#importOne(file, { flags, signal, importFile, index, asking: askingFor(args.file[index] ?? STDIN) })
@@ -188,8 +191,8 @@ export default class Import extends WatchingCommand {
         discard: flags.discard && index === 0,
         answers: this.#answers,
         onWaiting: (run) => this.#noteWaiting(run),
-        onProgress: (done, fraction) => {
-          const perSecond = (done * 1000) / (performance.now() - began)
+        onProgress: (done, linesRead, fraction) => {
+          const perSecond = (linesRead * 1000) / (performance.now() - began)
           progress.update({ doing: 'Importing', unit: 'lines', done, fraction, perSecond })
         },
       }
