@@ -65,13 +65,11 @@ function missingColumns(
   missing: readonly string[],
   file: string,
 ): UserError {
-  const found = cells.map((cell) => cell.trim())
-  const others = found.filter((name) => !columns.includes(name.toLowerCase()))
+  const others = cells.map((cell) => cell.trim()).filter((name) => !columns.includes(name.toLowerCase()))
   const guesses = missing.flatMap((column) => {
     const likely = nearest(column, others) ?? others.find((name) => lettersOf(name).includes(lettersOf(column)))
     return likely ? [`rename "${likely}" to ${column}`] : []
   })
-  const shown = found.map((name) => (name.length > 40 ? `${name.slice(0, 40)}…` : name)).slice(0, 30)
   const isAll = missing.length === columns.length
   const lacks = isAll
     ? 'has no header with column names'
@@ -79,7 +77,7 @@ function missingColumns(
   const optional = required.length < columns.length ? ` Only ${required.join(', ')} is required.` : ''
   return usageError({
     code: isAll ? 'no_header' : 'columns_missing',
-    message: `${file} ${lacks}. Found: ${shown.join(', ')}. Expected: ${columns.join(', ')}.`,
+    message: `${file} ${lacks}. Found: ${shownNames(cells)}. Expected: ${columns.join(', ')}.`,
     fix:
       guesses.length > 0
         ? `In the first line, ${guesses.join('; ')}. Then run the import again.`
@@ -87,4 +85,11 @@ function missingColumns(
   })
 }
 
-const lettersOf = (name: string) => name.toLowerCase().replace(/[^a-z]/g, '')
+/** The names of a header, as errors list them. */
+export function shownNames(cells: readonly string[]): string {
+  const names = cells.map((cell) => cell.trim()).filter((name) => name !== '')
+  const shown = names.map((name) => (name.length > 40 ? `${name.slice(0, 40)}…` : name))
+  return shown.slice(0, 30).join(', ')
+}
+
+export const lettersOf = (name: string) => name.toLowerCase().replace(/[^a-z]/g, '')

@@ -1,4 +1,5 @@
 // What a file lacks to be an order file, in words.
+import { lettersOf, shownNames } from '../../csv/header.js'
 import { nearest } from '../../domain/nearest.js'
 import { type UserError, usageError } from '../../errors.js'
 import { OWN_COLUMNS } from './exports.js'
@@ -32,8 +33,7 @@ export function missingColumns(found: FoundHeader, columns: FieldColumns, file: 
   const { row, mapping } = found
   const missing = missingFields(columns)
   const cells = row.cells.map((cell) => cell.trim()).filter((cell) => cell !== '')
-  const shown = cells.map((name) => (name.length > 40 ? `${name.slice(0, 40)}…` : name)).slice(0, 30)
-  const present = `Found${row.line > 1 ? ` in line ${row.line}` : ''}: ${shown.join(', ')}.`
+  const present = `Found${row.line > 1 ? ` in line ${row.line}` : ''}: ${shownNames(cells)}.`
   if (mapping) return unlikeMapping(mapping, missing, present, file)
   const isNone = missing.length >= REQUIRED.length - 1
   const lacks = isNone
@@ -84,5 +84,3 @@ function whatToName(missing: readonly Field[]): string {
     ? `${rename} If each line is a single unit, add a column quantity with 1 on each line.`
     : rename
 }
-
-const lettersOf = (name: string) => name.toLowerCase().replace(/[^a-z]/g, '')
