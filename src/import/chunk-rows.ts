@@ -21,14 +21,6 @@ export interface Run {
   readonly from: number
 }
 
-/** The run that ends in a chunk and began before it. */
-export interface ContinuedRun extends Run {
-  /** Number of its last line. */
-  readonly to: number
-  /** Whether the chunk has a later run of the order. */
-  readonly returns: boolean
-}
-
 /** What one transaction stores. */
 export interface ChunkRows {
   /** Each customer in the lines, once, with its last name. */
@@ -39,18 +31,19 @@ export interface ChunkRows {
   readonly lines: readonly LineRow[]
   /** Each product in the lines, once, with its first name. */
   readonly products: readonly ProductRow[]
-  /** Orders that repeat a line of an earlier run in the chunk: the file has them twice. */
-  readonly repeatedOrders?: readonly OrderPlace[]
-  readonly continued?: ContinuedRun | undefined
+  /** Numbers of the first lines of runs of orders that have lines before them in the chunk. */
+  readonly laterRuns?: readonly number[]
+  /** The run that began before the chunk, if the chunk has lines of it. */
+  readonly continued?: Run | undefined
   /** Orders with a bad line: none of their lines is imported. */
   readonly rejectedOrders: readonly OrderPlace[]
 }
 
-type Tables = Required<Omit<ChunkRows, 'continued'>>
+type Tables = Omit<ChunkRows, 'laterRuns' | 'continued'>
 
 export type Chunk = { readonly [Name in keyof Tables]: PackedRows<Tables[Name][number]> } & {
-  readonly continued: ContinuedRun | undefined
-  readonly repeatedOrderCount: number
+  readonly laterRuns: readonly number[]
+  readonly continued: Run | undefined
   readonly newCustomerCount: number
   readonly orderCount: number
   readonly lineCount: number
@@ -76,7 +69,7 @@ const LINE_COLUMNS = {
 } as const satisfies Columns<LineRow>
 
 export function packChunk(rows: ChunkRows): Chunk {
-  const { customers, newCustomers, orders, lines, products, rejectedOrders, repeatedOrders = [], continued } = rows
+  const { customers, newCustomers, orders, lines, products, rejectedOrders, laterRuns = [], continued } = rows
   return {
     customers: packCustomers(customers),
     newCustomers: packCustomers(newCustomers),
@@ -84,13 +77,12 @@ export function packChunk(rows: ChunkRows): Chunk {
     lines: packLines(lines),
     products: packRows({ sku: 'text', name: 'text' }, products),
     rejectedOrders: packPlaces(rejectedOrders),
-    repeatedOrders: packPlaces(repeatedOrders),
+    laterRuns,
     continued,
     newCustomerCount: newCustomers.length,
     orderCount: orders.length,
     lineCount: lines.length,
     rejectedOrderCount: rejectedOrders.length,
-    repeatedOrderCount: repeatedOrders.length,
   }
 }
 

@@ -189,7 +189,7 @@ export class ChunkBuilder implements RecordSink {
       lines,
       products: [...products.values()],
       continued: this.#orders.continued,
-      repeatedOrders: Array.from(this.#orders.repeated, ([reference, line_number]) => ({ reference, line_number })),
+      laterRuns: [...this.#orders.laterRuns],
       rejectedOrders: Array.from(this.#rejectedOrders, ([reference, line]) => {
         return { reference, line_number: this.#numbers.numberOf(line) }
       }),
@@ -213,7 +213,7 @@ export class ChunkBuilder implements RecordSink {
     const named = this.#customers.get(customer_id)
     // A line without a name has the id in its place, which replaces no name.
     if (!named || (name !== customer_id && name !== named.name)) this.#customers.set(customer_id, { customer_id, name })
-    const rejection = this.#orders.add(placed, this.#lines)
+    const rejection = this.#orders.add(placed)
     if (rejection) return rejection
     this.#lines.push(placed)
     return undefined

@@ -1,7 +1,7 @@
 // Finds orders that a file has twice, with the same lines: exports of which one was appended to the other. Lines of an
 // order may be the same if no line of another order is between them.
 import type { Kysely } from 'kysely'
-import { unpackRows } from '../database/packed-rows.js'
+import { packRows, unpackRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { ImportId, OrderId } from '../domain/ids.js'
@@ -17,27 +17,37 @@ interface KnownOrder {
 }
 
 /**
- * Finds the orders of the chunk that repeat a line, each with its first such line.
+ * Finds the orders of which the chunk repeats a line of an earlier run, each with its first such line.
  *
+ * @param chunk whose lines are stored
  * @param known orders that earlier chunks of the import brought
- * @param foreign orders of which the chunk's lines are set aside
  */
 export async function findRepeated(
   db: Kysely<Schema>,
   chunk: Chunk,
   known: readonly KnownOrder[],
-  {
-    foreign,
-    ...options
-  }: { readonly importId: ImportId; readonly source: string; readonly foreign: ReadonlySet<string> },
+  { importId, source }: { readonly importId: ImportId; readonly source: string },
 ): Promise<OrderPlace[]> {
-  const inChunk = chunk.repeatedOrderCount > 0 ? unpackRows(chunk.repeatedOrders) : []
-  const found = (await isSuspicious(db, chunk, known)) ? await repeatedInChunks(db, chunk, options) : []
-  const places = new Map<string, OrderPlace>()
-  for (const place of [...inChunk, ...found].sort((a, b) => b.line_number - a.line_number)) {
-    if (!foreign.has(place.reference)) places.set(place.reference, place)
-  }
-  return [...places.values()]
+  if (chunk.laterRuns.length === 0 && !(await isSuspicious(db, chunk, known))) return []
+  const columns = { reference: 'text', line_number: 'integer', begun: 'integer' } as const
+  return db
+    .selectFrom(rowSource(db, 'row', packRows(columns, linesToCompare(chunk, known))))
+    .crossJoin('orders')
+    .where('orders.source', '=', source)
+    .whereRef('orders.reference', '=', 'row.reference')
+    .where('orders.import_id', '=', importId)
+    .innerJoin('order_lines as line', (join) =>
+      join.onRef('line.order_id', '=', 'orders.id').onRef('line.line_number', '=', 'row.line_number'),
+    )
+    .innerJoin('order_lines as earlier', (join) =>
+      join.onRef('earlier.order_id', '=', 'orders.id').onRef('earlier.line_number', '<', 'row.begun'),
+    )
+    .whereRef('earlier.product_id', '=', 'line.product_id')
+    .whereRef('earlier.quantity', '=', 'line.quantity')
+    .whereRef('earlier.total', '=', 'line.total')
+    .select((eb) => ['orders.reference', eb.fn.min('row.line_number').as('line_number')])
+    .groupBy('orders.reference')
+    .execute()
 }
 
 /** In most files, no order but the last one continues in the next chunk, and that one had no lines before its run. */
@@ -47,7 +57,7 @@ async function isSuspicious(
   [first, second]: readonly KnownOrder[],
 ): Promise<boolean> {
   if (!first) return false
-  if (second || first.reference !== continued?.reference || continued.returns) return true
+  if (second || first.reference !== continued?.reference) return true
   const before = db
     .selectFrom('order_lines')
     .where('order_id', '=', first.id)
@@ -57,31 +67,17 @@ async function isSuspicious(
   return (await before.executeTakeFirst()) !== undefined
 }
 
-/** Lines that an earlier chunk brought, too, in another run. */
-function repeatedInChunks(
-  db: Kysely<Schema>,
-  { lines, continued }: Chunk,
-  { importId, source }: { readonly importId: ImportId; readonly source: string },
-): Promise<OrderPlace[]> {
-  const { reference, from, to } = continued ?? { reference: '', from: 0, to: 0 }
-  return db
-    .selectFrom(rowSource(db, 'row', lines))
-    .crossJoin('orders')
-    .where('orders.source', '=', source)
-    .whereRef('orders.reference', '=', 'row.reference')
-    .where('orders.import_id', '=', importId)
-    .innerJoin('products', 'products.sku', 'row.sku')
-    .innerJoin('order_lines as line', (join) =>
-      join.onRef('line.order_id', '=', 'orders.id').onRef('line.product_id', '=', 'products.id'),
-    )
-    .whereRef('line.quantity', '=', 'row.quantity')
-    .whereRef('line.total', '=', 'row.total')
-    .where(({ eb, or }) =>
-      or([eb('row.reference', '!=', reference), eb('row.line_number', '>', to), eb('line.line_number', '<', from)]),
-    )
-    .select((eb) => ['orders.reference', eb.fn.min('row.line_number').as('line_number')])
-    .groupBy('orders.reference')
-    .execute()
+/** The lines that may repeat one of an earlier run, each with the number of the first line of its run. */
+function linesToCompare({ lines, laterRuns, continued }: Chunk, known: readonly KnownOrder[]) {
+  const before = new Set(known.map(({ reference }) => reference))
+  const first = new Set(laterRuns)
+  const begun = new Map(continued && [[continued.reference, continued.from]])
+  return unpackRows(lines).flatMap(({ reference, line_number }) => {
+    const isFirst = first.has(line_number) || (before.has(reference) && !begun.has(reference))
+    if (isFirst) begun.set(reference, line_number)
+    const from = begun.get(reference)
+    return from === undefined ? [] : [{ reference, line_number, begun: from }]
+  })
 }
 
 /** Whether an order has the same line twice, with other lines of the file between them. @param lines in their order */

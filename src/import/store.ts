@@ -51,10 +51,10 @@ export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: Stor
   const isForeign = known.filter((order) => order.foreign === 1).map(({ reference }) => reference)
   const foreign = new Set([...isForeign, ...archived])
   const continued = known.filter((order) => order.foreign === 0)
-  const repeated = await findRepeated(db, chunk, continued, { ...options, foreign })
   const lines = await addLines(db, await setAside(db, chunk, foreign, options), options)
   if (continued.length > 0) await addUpOrders(db, continued)
   if (chunk.rejectedOrderCount > 0) await markRejectedOrders(db, chunk.rejectedOrders, options)
+  const repeated = await findRepeated(db, chunk, continued, options)
   if (repeated.length > 0) await markRejectedOrders(db, packPlaces(repeated), options)
   await countPending(db, options.source, orders)
   return { orders, lines, productsCreated }

@@ -19,6 +19,13 @@ test('rejects orders that come again with a line that they had, and takes all ot
   expect((await shop.json('rebuild', '--check')).code).toBe(0)
 })
 
+test('rejects an order whose third part repeats the second one', async ({ shop }) => {
+  const parts = ['S-1', 'S-2', 'S-2'].map((sku) => line({ order: 'A', sku }))
+  const between = (order: string) => line({ order })
+  const { told } = await importLines(shop, `${parts[0]}`, between('B'), `${parts[1]}`, between('C'), `${parts[2]}`)
+  expect(told).toMatchObject({ imported: 2, rejected: 3 })
+})
+
 test('takes the same line twice if no other order is in between', async ({ shop }) => {
   const { told } = await importLines(shop, line({ order: 'A' }), line({ order: 'A' }), line({ order: 'B' }))
   expect(told).toMatchObject({ imported: 3, rejected: 0 })
