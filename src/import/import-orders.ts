@@ -162,7 +162,7 @@ class Reading {
       if (!signal.aborted) await this.#judge()
       return this.#run
     } catch (error) {
-      await endEmptyRun(this.#db, this.#run)
+      if (await endEmptyRun(this.#db, this.#run)) this.#rejects.discard()
       throw error
     }
   }

@@ -172,10 +172,10 @@ export async function whileHeld<Result>(
   }
 }
 
-/** Ends a run that failed before it stored a line, for example because of its header. */
-export async function endEmptyRun(db: Kysely<Schema>, run: ImportRun): Promise<void> {
+/** Ends a run that failed before it stored a line, such as for its header. @returns whether it was such a run */
+export async function endEmptyRun(db: Kysely<Schema>, run: ImportRun): Promise<boolean> {
   const empty = { ...fenceOf(run), status: 'reading', byte_offset: 0 } as const
-  await writeHeld(db, 'imports', empty, { status: 'undone', ended_at: await databaseTime(db) })
+  return writeHeld(db, 'imports', empty, { status: 'undone', ended_at: await databaseTime(db) })
 }
 
 /**

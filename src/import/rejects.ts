@@ -90,6 +90,11 @@ export class Rejects {
     this.bytes = bytes
   }
 
+  /** Removes a file with a generated name. The next import would write its lines to another one. */
+  discard(): void {
+    if (this.#output && this.#options?.wanted === undefined) unlinkSync(this.#output.path)
+  }
+
   close(): void {
     this.#output?.close()
   }

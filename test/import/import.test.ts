@@ -261,15 +261,21 @@ test('a second Ctrl-C ends an import at once, and says how to continue', async (
 })
 
 test('a chunk is not stored without the cursor after it', async ({ shop }) => {
-  const path = shop.file('orders.csv', csv(line({ order: 'A-1' }), line({ order: 'A-2' })))
+  const path = shop.file(
+    'orders.csv',
+    csv(line({ order: 'A-1' }), line({ order: 'A-2' }), line({ order: 'A-3', quantity: 'many' })),
+  )
   const fails = "begin select raise(abort, 'killed'); end"
   shop.sqlite.exec(`create trigger fails before update of byte_offset on imports ${fails}`)
   const failed = await shop.run('import', path)
   expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining('killed') })
   for (const table of ['orders', 'order_lines', 'customers', 'products', 'stock_adjustments'])
     expect(shop.value(`select count(*) from ${table}`), table).toBe(0)
+  const rejects_file = join(shop.folder, 'orders.rejects.csv')
+  expect(existsSync(rejects_file)).toBe(false)
   shop.sqlite.exec('drop trigger fails')
-  expect((await importJson(shop, path)).told).toMatchObject({ rows: 2, imported: 2, duplicates: 0, published: 2 })
+  const { told } = await importJson(shop, path)
+  expect(told).toMatchObject({ rows: 3, imported: 2, rejected: 1, duplicates: 0, published: 2, rejects_file })
 })
 
 test('an import that fills the disk stops, and --resume stores the rest', async ({ shop }) => {
