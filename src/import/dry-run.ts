@@ -39,8 +39,7 @@ export async function dryRun(
         beforeChunk: async (chunk) => {
           if (!real) return
           await storeChunk(scratch, await copyStored(real, scratch, chunk, source), stored)
-          await copyStatuses(real, scratch, chunk, source)
-          await copyForgotten(real, scratch, chunk, source)
+          await copyMarks(real, scratch, chunk, source)
           await copyArchived(real, scratch, chunk, { source, importId: earlier.id })
         },
       },
@@ -102,53 +101,33 @@ async function copyStored(real: Kysely<Schema>, scratch: Kysely<Schema>, chunk: 
   })
 }
 
-/** Any customer matches a forgotten one. */
-async function copyForgotten(
-  real: Kysely<Schema>,
-  scratch: Kysely<Schema>,
-  chunk: Chunk,
-  source: string,
-): Promise<void> {
-  const customers = await real
+/** Only pending orders can be updated, and any customer matches a forgotten one. */
+async function copyMarks(real: Kysely<Schema>, scratch: Kysely<Schema>, chunk: Chunk, source: string): Promise<void> {
+  const marked = await real
     .selectFrom(rowSource(real, 'row', chunk.orders))
     .crossJoin('orders')
     .where('orders.source', '=', source)
     .whereRef('orders.reference', '=', 'row.reference')
     .innerJoin('customers', 'customers.id', 'orders.customer_id')
-    .where('customers.forgotten_at', 'is not', null)
+    .where(({ eb, or }) => or([eb('orders.status', '!=', 'pending'), eb('customers.forgotten_at', 'is not', null)]))
+    .select(['orders.reference', 'orders.status', 'orders.settled_at'])
     .select(['customers.customer_id', 'customers.forgotten_at'])
     .execute()
-  const columns = { customer_id: 'text', forgotten_at: 'integer' } as const
-  await scratch
-    .updateTable('customers')
-    .from(rowSource(scratch, 'row', packRows(columns, customers)))
-    .set((eb) => ({ forgotten_at: eb.ref('row.forgotten_at') }))
-    .whereRef('customers.customer_id', '=', 'row.customer_id')
-    .where('customers.source', '=', source)
-    .execute()
-}
-
-/** Only pending orders can be updated. */
-async function copyStatuses(
-  real: Kysely<Schema>,
-  scratch: Kysely<Schema>,
-  chunk: Chunk,
-  source: string,
-): Promise<void> {
-  const orders = await real
-    .selectFrom(rowSource(real, 'row', chunk.orders))
-    .crossJoin('orders')
-    .where('orders.source', '=', source)
-    .whereRef('orders.reference', '=', 'row.reference')
-    .where('orders.status', '!=', 'pending')
-    .select(['orders.reference', 'orders.status', 'orders.settled_at'])
-    .execute()
-  const columns = { reference: 'text', status: 'text', settled_at: 'integer' } as const
+  if (marked.length === 0) return
+  const orderColumns = { reference: 'text', status: 'text', settled_at: 'integer' } as const
   await scratch
     .updateTable('orders')
-    .from(rowSource(scratch, 'row', packRows(columns, orders)))
+    .from(rowSource(scratch, 'row', packRows(orderColumns, marked)))
     .set((eb) => ({ status: eb.ref('row.status'), settled_at: eb.ref('row.settled_at') }))
     .whereRef('orders.reference', '=', 'row.reference')
     .where('orders.source', '=', source)
+    .execute()
+  const customerColumns = { customer_id: 'text', forgotten_at: 'integer' } as const
+  await scratch
+    .updateTable('customers')
+    .from(rowSource(scratch, 'row', packRows(customerColumns, marked)))
+    .set((eb) => ({ forgotten_at: eb.ref('row.forgotten_at') }))
+    .whereRef('customers.customer_id', '=', 'row.customer_id')
+    .where('customers.source', '=', source)
     .execute()
 }
