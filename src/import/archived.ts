@@ -6,7 +6,7 @@ import type { Schema } from '../database/schema.js'
 import { groupBy } from '../domain/batches.js'
 import { orderDigest } from '../domain/order-digest.js'
 import type { Chunk } from './chunk-rows.js'
-import { type Conflict, readAsides, type StoredLine } from './conflicts.js'
+import { type FoundConflict, readAsides } from './conflicts.js'
 import type { ImportRun } from './import-record.js'
 
 /** Finds the archived orders of the chunk. */
@@ -26,12 +26,6 @@ export async function findArchived(
   return new Set(found.map(({ reference }) => reference))
 }
 
-/** An archived order that the file has with other content. */
-export interface ArchivedConflict {
-  readonly conflict: Conflict
-  readonly lines: readonly StoredLine[]
-}
-
 /** Orders that are read together. */
 const PAGE = 2000
 
@@ -39,7 +33,7 @@ const PAGE = 2000
 export async function* archivedConflicts(
   db: Kysely<Schema>,
   { id, source }: ImportRun,
-): AsyncGenerator<ArchivedConflict[], void> {
+): AsyncGenerator<FoundConflict[], void> {
   const archived = db
     .selectFrom('import_asides as aside')
     .innerJoin('archived_orders as gone', (join) =>

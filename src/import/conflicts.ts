@@ -45,6 +45,12 @@ export interface Conflict {
   readonly differences: readonly Difference[]
 }
 
+/** A conflict with the file's lines of the order. */
+export interface FoundConflict {
+  readonly conflict: Conflict
+  readonly lines: readonly StoredLine[]
+}
+
 /** Orders that are read together. */
 const PAGE = 2000
 

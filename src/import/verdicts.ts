@@ -13,6 +13,7 @@ import {
   conflictReason,
   contestedOrders,
   differingOrders,
+  type FoundConflict,
   type StoredLine,
 } from './conflicts.js'
 import { deleteAsides, deleteOrders, type ImportRun, removeUnusedNames } from './import-record.js'
@@ -69,7 +70,7 @@ type InCommon = Readonly<Record<(typeof IN_COMMON)[number], string>>
 
 /** Judges the lines that were set aside, in the caller's transaction. */
 export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, options: VerdictOptions): Promise<Verdicts> {
-  const { report, numbers } = options
+  const { report, reportConflicts, numbers } = options
   // An order of this import is rejected if a set-aside line disagrees with it.
   if (run.orders > 0) await markOrders(db, disagreeingAsides(db, run))
   const hasSeveral = await hasSeveralLines(db, run)
@@ -90,12 +91,23 @@ export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, options:
     .innerJoin(differingOrders(db, run).as('differing'), 'differing.reference', 'aside.reference')
     .select((eb) => eb.fn.min('aside.line_number').as('line_number'))
   await markOrders(db, differing)
-  const ofArchived = await markArchivedConflicts(db, run, options.reportConflicts)
+  const examples: Conflict[] = []
+  const tell: Tell = (conflicts) => {
+    for (const { conflict } of conflicts.slice(0, EXAMPLES - examples.length))
+      examples.push({ ...conflict, line: numbers.lineOf(conflict.line) })
+    reportConflicts?.(
+      conflicts.flatMap(({ conflict, lines }) => {
+        const reason = conflictReason(conflict)
+        return lines.map((line) => ({ ...line, reason }))
+      }),
+    )
+  }
+  await markArchivedConflicts(db, run, tell)
   const updated = options.update ? await updateOrders(db, run, options.timeZone) : 0
-  const ofStored = await explainConflicts(db, run, options.reportConflicts)
-  const examples = [...ofArchived, ...ofStored]
-    .slice(0, EXAMPLES)
-    .map((conflict) => ({ ...conflict, line: numbers.lineOf(conflict.line) }))
+  for await (const page of contestedOrders(db, run)) {
+    tell(page.map((order) => ({ conflict: conflictOf(order), lines: order.lines })))
+    if (!reportConflicts) break
+  }
   const conflicts = await deleteMarkedAsides(db, run)
   return {
     // The remaining lines are already stored with the same content.
@@ -213,13 +225,10 @@ async function dropMarkedAsides(
   return dropped
 }
 
-/** Marks and reports the archived orders that the file has with other content, and returns the first. */
-async function markArchivedConflicts(
-  db: Kysely<Schema>,
-  run: ImportRun,
-  report: Report | undefined,
-): Promise<readonly Conflict[]> {
-  const examples: Conflict[] = []
+type Tell = (conflicts: readonly FoundConflict[]) => void
+
+/** Marks and tells the archived orders that the file has with other content. */
+async function markArchivedConflicts(db: Kysely<Schema>, run: ImportRun, tell: Tell): Promise<void> {
   for await (const page of archivedConflicts(db, run)) {
     const marks = page.map(({ conflict }) => ({ reference: conflict.order_id, line_number: conflict.line }))
     const rows = rowSource(db, 'row', packRows({ reference: 'text', line_number: 'integer' }, marks))
@@ -227,33 +236,8 @@ async function markArchivedConflicts(
       .selectFrom(rows)
       .select((eb) => [eb.val(run.id).as('import_id'), 'row.reference', 'row.line_number'])
     await markOrders(db, marked)
-    examples.push(...page.slice(0, EXAMPLES - examples.length).map(({ conflict }) => conflict))
-    report?.(
-      page.flatMap(({ conflict, lines }) => lines.map((line) => ({ ...line, reason: conflictReason(conflict) }))),
-    )
+    tell(page)
   }
-  return examples
-}
-
-/** Reports the lines of each conflict, and returns the first conflicts. */
-async function explainConflicts(
-  db: Kysely<Schema>,
-  run: ImportRun,
-  report: Report | undefined,
-): Promise<readonly Conflict[]> {
-  const examples: Conflict[] = []
-  for await (const page of contestedOrders(db, run)) {
-    const conflicts = page.map((order) => ({ ...conflictOf(order), lines: order.lines }))
-    examples.push(...conflicts.slice(0, EXAMPLES - examples.length).map(({ lines: _, ...conflict }) => conflict))
-    if (!report) break
-    report(
-      conflicts.flatMap(({ lines, ...conflict }) => {
-        const reason = conflictReason(conflict)
-        return lines.map((line) => ({ ...line, reason }))
-      }),
-    )
-  }
-  return examples
 }
 
 async function deleteMarkedAsides(db: Kysely<Schema>, { id }: ImportRun): Promise<number> {
