@@ -21,10 +21,10 @@ import { STDIN } from '../../csv/bytes.js'
 import { importCommand, shellWord } from '../../domain/shell.js'
 import { EXIT } from '../../errors.js'
 import { readSample } from '../../import/inspect.js'
+import { saveMapping } from '../../import/mapping/map-file.js'
 import type { Answers } from '../../import/mapping/mapping.js'
 import { understand } from '../../import/mapping/understand.js'
 import { openOrderFile } from '../../import/order-file.js'
-import { saveMapping } from '../../import/save-mapping.js'
 import { cleanText } from '../../terminal/text.js'
 
 /** How much of a file is read while a question is open. An import reads more, but takes longer. */
