@@ -21,14 +21,22 @@ const ROUNDING = 1
 
 /** @returns undefined for most files: they give no totals to check */
 export function totalCheck(header: readonly string[], mapping: Mapping): TotalCheck | undefined {
-  const { lineTotals, otherTotals, decimal, columns } = mapping
+  const { lineTotals, otherTotals, otherPrices, decimal, columns } = mapping
   const ofLine = findNames(header, lineTotals)
   const others = columns.unit_price ? findNames(header, otherTotals) : []
-  if (ofLine.length + others.length === 0) return undefined
+  const prices = columns.unit_price ? findNames(header, otherPrices) : []
+  if (ofLine.length + others.length + prices.length === 0) return undefined
   const [price = ''] = columns.unit_price ?? columns.line_total ?? []
   const [quantity = ''] = columns.quantity ?? []
   const computed = columns.unit_price ? `${quantity} × ${price}` : price
-  return (cells, { written }, { currency, quantity, total }) => {
+  return (cells, { text, written }, { currency, quantity, total }) => {
+    for (const position of prices) {
+      const given = readNumber(cells[position]?.trim() ?? '', decimal)
+      if (!given || Number(given.digits) === Number(written.digits)) continue
+      const column = header[position]?.trim() ?? ''
+      const how = 'save a mapping whose "unit_price" is the one that customers pay, without its "otherPrices"'
+      return { column, reason: `${column} is ${cells[position]?.trim()}, but ${price} is ${text}; ${how}` }
+    }
     for (const position of ofLine) {
       const given = minorOf(cells[position]?.trim() ?? '', decimal, currency)
       if (given === undefined || Math.abs(given - total) <= ROUNDING) continue

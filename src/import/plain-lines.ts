@@ -54,9 +54,10 @@ export class PlainLines {
     dialect: Dialect,
     { latest }: Pick<FieldOptions, 'latest'>,
   ): PlainLines | undefined {
-    const { items, continued, skip, reject, footers, lineTotals, otherTotals } = mapping
+    const { items, continued, skip, reject, footers, lineTotals, otherTotals, otherPrices } = mapping
     const columns = columnsOf(header, mapping)
-    const isTested = [skip, reject, footers, lineTotals, otherTotals].some((list) => list && list.length > 0)
+    const tests = [skip, reject, footers, lineTotals, otherTotals, otherPrices]
+    const isTested = tests.some((list) => list && list.length > 0)
     if (!columns || items || continued || isTested || dialect.lineEnding === '\r') return undefined
     return new PlainLines(columns, header, mapping, dialect, latest)
   }

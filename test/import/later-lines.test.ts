@@ -71,6 +71,21 @@ describe.concurrent('the total of a line next to its price', () => {
   })
 })
 
+test('a price with and one without tax that are the same on the first lines reject the line where they differ', async ({
+  shop,
+}) => {
+  const row = (order: string, net: string, gross: string) => `${order},C-1,T-1,1,${net},${gross},EUR,2025-03-14`
+  const same = many((order) => row(order, '5.00', '5.00'))
+  const rows = [...same, row('A', '5.00', '5.95'), row('B', '5.00', ''), row('C', '5.00', '5')]
+  const { told, reasons } = await importRows(
+    shop,
+    'Order,Customer,SKU,Qty,Net price,Gross price,Currency,Date',
+    ...rows,
+  )
+  expect(told).toMatchObject({ imported: 1002, rejected: 1 })
+  expect(reasons).toEqual([expect.stringContaining('Gross price is 5.95, but Net price is 5.00; save a mapping')])
+})
+
 test('two totals that are the same on the first lines only reject the line that has both', async ({ shop }) => {
   const row = (order: string, sku: string, amount: string, total: string) =>
     `${order},C-1,${sku},2,${amount},${total},EUR,2025-03-14`

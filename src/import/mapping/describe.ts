@@ -74,12 +74,13 @@ function fieldOf(name: string, { columns }: Mapping): Field | null {
 }
 
 function whyNone(name: string, mapping: Mapping, meaning: Meaning | undefined): string {
-  const { items, skip = [], reject, lineTotals, otherTotals } = mapping
+  const { items, skip = [], reject, lineTotals, otherTotals, otherPrices } = mapping
   if (items && isItem(name, items.prefix)) return 'holds an item'
   const reasons = skip.filter((rule) => rule.column === name).map(({ reason }) => reason)
   if (reasons.length > 0) return `skips lines: ${[...new Set(reasons)].join(', ')}`
   if (reject?.some((rule) => rule.column === name)) return 'rejects lines that may not be sold'
   if (lineTotals?.includes(name)) return 'must be the total of the line'
+  if (otherPrices?.includes(name)) return 'must be the same price'
   if (otherTotals?.includes(name) || meaning === 'any_total') return 'may be the total of the order'
   return meaning ? `another column is the ${wordsOf(meaning)}` : 'not used'
 }

@@ -10,7 +10,7 @@ import type { NamedColumn, NamedColumns } from './name-columns.js'
 import { normalName } from './names.js'
 import { hasPaymentColumns } from './not-orders.js'
 import { unsoldRules } from './not-sold.js'
-import { priceQuestions as questionsOfPrices } from './taxed-prices.js'
+import { otherPrices, priceQuestions as questionsOfPrices } from './taxed-prices.js'
 import type { Question } from './understood.js'
 
 export interface MappingByNames {
@@ -57,25 +57,26 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
     order_date: date.columns,
   }
   const currency = (unitPrice ?? total)?.currency
-  // The first lines do not show what later ones say.
-  const { lineTotals, otherTotals } = namesOf({
+  const prices = unitPrice ? otherPrices(named.unit_price ?? []) : []
+  const priceQuestions = unitPrice ? questionsOfPrices(sold, unitPrice, prices) : []
+  // The first lines do not show what later ones say. A question about prices leaves the rest to a mapping.
+  const compared = namesOf({
     lineTotals: unitPrice ? named.line_total : likePrice ? [likePrice] : same,
     otherTotals: unitPrice && named.any_total,
+    otherPrices: priceQuestions.length > 0 ? [] : prices,
   })
   const mapping: Mapping = {
     preset: null,
     columns: namesOf(columns),
     ...(currency && { currency }),
     ...(isUnproven && { repeatedTotals: false }),
-    lineTotals,
-    otherTotals,
+    ...compared,
     noCustomer: NO_CUSTOMER,
     continued: true,
     skip,
     reject,
   }
   const { unreadTimes } = date
-  const priceQuestions = unitPrice ? questionsOfPrices(sold, named.unit_price ?? []) : []
   return {
     mapping,
     unreadTimes,

@@ -52,6 +52,10 @@ export const mappingSchema = z
       .array(column)
       .optional()
       .describe('Columns with other totals: a line of several units whose unit_price equals one is rejected'),
+    otherPrices: z
+      .array(column)
+      .optional()
+      .describe('Columns with another price: a line is rejected if it differs from its unit_price'),
     continued: z
       .boolean()
       .optional()

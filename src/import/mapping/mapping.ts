@@ -69,6 +69,8 @@ export interface Mapping {
    * them: such a price may be the total of the line.
    */
   readonly otherTotals?: readonly string[] | undefined
+  /** Columns with another price of a unit. A line is rejected if it differs: only one of both is what customers pay. */
+  readonly otherPrices?: readonly string[] | undefined
   /** Whether a line with the order id of the line before it inherits the fields of the order that it leaves blank. */
   readonly continued?: boolean | undefined
   /** Rules in the order in which they are tried. */

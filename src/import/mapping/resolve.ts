@@ -7,7 +7,7 @@ import { findName, findNames, normalName } from './names.js'
 
 /** Keeps the columns that the file has, by the names that it has for them. */
 export function resolveMapping(mapping: Mapping, header: readonly string[], file: string): Mapping {
-  const { items, skip, reject, lineTotals, otherTotals, ...rest } = mapping
+  const { items, skip, reject, lineTotals, otherTotals, otherPrices, ...rest } = mapping
   const hasItems = items !== undefined && header.some((name) => isItem(name, items.prefix))
   const parts = Object.values(mapping.columns).flatMap((list) => list.filter((name) => name.startsWith(ITEM)))
   const names = hasItems ? [...header, ...new Set(parts)] : header
@@ -21,6 +21,7 @@ export function resolveMapping(mapping: Mapping, header: readonly string[], file
     columns,
     lineTotals: presentIn(names, lineTotals),
     otherTotals: presentIn(names, otherTotals),
+    otherPrices: presentIn(names, otherPrices),
     ...(skip && { skip: rulesIn(names, skip) }),
     ...(reject && { reject: rulesIn(names, reject) }),
     ...(hasItems && { items }),

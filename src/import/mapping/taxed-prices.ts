@@ -10,11 +10,18 @@ const TAX_WORDS = new Set(
   btw`.split(/\s+/),
 )
 
-/** @param rows lines that are sold. @param prices the one that counts first */
-export function priceQuestions(rows: readonly (readonly string[])[], prices: readonly NamedColumn[]): Question[] {
-  const [price, ...others] = prices
-  const isTaxed = prices.some(({ name }) => wordsOf(name).some((word) => TAX_WORDS.has(word)))
-  if (!price || !isTaxed) return []
+/** The prices besides the one that counts first, if one of them is named for taxes. */
+export function otherPrices([price, ...others]: readonly NamedColumn[]): readonly NamedColumn[] {
+  const isTaxed = [price, ...others].some((one) => wordsOf(one?.name ?? '').some((word) => TAX_WORDS.has(word)))
+  return isTaxed ? others : []
+}
+
+/** @param rows lines that are sold. @param others see otherPrices */
+export function priceQuestions(
+  rows: readonly (readonly string[])[],
+  price: NamedColumn,
+  others: readonly NamedColumn[],
+): Question[] {
   for (const cells of rows) {
     const value = cellOf(cells, price)
     const other = others.find((one) => ![value, ''].includes(cellOf(cells, one)))
