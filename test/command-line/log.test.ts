@@ -142,13 +142,14 @@ plainTest('logs progress every ten seconds, with the rate since the last event, 
   onTestFinished(() => void vi.useRealTimers())
   const logged: LogEvent[] = []
   const progress = logProgress((_, event) => logged.push(event))
-  const update = (done: number) => progress.update({ doing: 'Working', unit: 'orders', done, perSecond: 1 })
+  const update = (done: number) => progress.update({ doing: 'Working', unit: 'orders', done, perSecond: 390 })
   vi.advanceTimersByTime(20_000)
   expect(logged).toEqual([])
   update(300)
   update(4000)
   vi.advanceTimersByTime(10_000)
-  const first = { event: 'progress', fields: { orders: 4000, orders_per_second: 400 } }
+  // A resumed import may have done most of it before.
+  const first = { event: 'progress', fields: { orders: 4000, orders_per_second: 390 } }
   expect(logged).toEqual([first])
   vi.advanceTimersByTime(30_000)
   update(4400)
