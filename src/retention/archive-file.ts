@@ -53,8 +53,10 @@ export class ArchiveDraft {
       if (!isTaken(this.#draft)) throw archiveRunning()
       throw errorCode(error) === 'EEXIST' ? fileExists(this.#path) : unwritable(this.#path, error)
     }
-    syncToDisk(dirname(this.#path))
-    rmSync(this.#draft)
+    this.#attempt(() => {
+      syncToDisk(dirname(this.#path))
+      rmSync(this.#draft)
+    })
   }
 
   /** Names the file: without that, an error of its disk would be taken for one of the database. */
@@ -66,10 +68,14 @@ export class ArchiveDraft {
     }
   }
 
-  /** Closes the file, and removes it unless it was published. */
+  /** Closes the file, and removes it unless it was published. The next archive removes it if the disk fails. */
   close(): void {
-    closeSync(this.#descriptor)
-    rmSync(this.#draft, { force: true })
+    try {
+      closeSync(this.#descriptor)
+      rmSync(this.#draft, { force: true })
+    } catch {
+      // What failed before says more.
+    }
   }
 }
 
@@ -79,9 +85,17 @@ function syncToDisk(path: string): void {
   closeSync(opened)
 }
 
-/** Syncs the file of an interrupted archive and its name: it may have been killed before that, or the file moved. */
+/**
+ * Syncs the file of an interrupted archive and its name: it may have been killed before that, or the file moved.
+ *
+ * @throws UserError if the disk fails
+ */
 export function syncArchive(path: string): void {
-  for (const name of [path, dirname(path)]) syncToDisk(name)
+  try {
+    for (const name of [path, dirname(path)]) syncToDisk(name)
+  } catch (error) {
+    throw unwritable(path, error)
+  }
 }
 
 function draftStart(path: string): string {
