@@ -28,20 +28,17 @@ export class ArchiveDraft {
   constructor(path: string) {
     this.#path = path
     this.#draft = join(dirname(path), `${draftStart(path)}${randomUUID()}.part`)
-    try {
-      this.#descriptor = openSync(this.#draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
-    } catch (error) {
-      throw unwritable(path, error)
-    }
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
+    this.#descriptor = changing(path, () => openSync(this.#draft, flags, 0o600))
   }
 
   write(text: string): void {
-    this.#attempt(() => writeFileSync(this.#descriptor, text))
+    changing(this.#path, () => writeFileSync(this.#descriptor, text))
   }
 
   /** Syncs the draft. After this, only the name can be missing. */
   complete(): void {
-    this.#attempt(() => fsyncSync(this.#descriptor))
+    changing(this.#path, () => fsyncSync(this.#descriptor))
   }
 
   /** Gives the complete draft its name, and syncs the folder. @throws UserError if the name or the draft was taken */
@@ -53,19 +50,10 @@ export class ArchiveDraft {
       if (!isTaken(this.#draft)) throw archiveRunning()
       throw errorCode(error) === 'EEXIST' ? fileExists(this.#path) : unwritable(this.#path, error)
     }
-    this.#attempt(() => {
+    changing(this.#path, () => {
       syncToDisk(dirname(this.#path))
       rmSync(this.#draft)
     })
-  }
-
-  /** Names the file: without that, an error of its disk would be taken for one of the database. */
-  #attempt(change: () => void): void {
-    try {
-      change()
-    } catch (error) {
-      throw unwritable(this.#path, error)
-    }
   }
 
   /** Closes the file, and removes it unless it was published. The next archive removes it if the disk fails. */
@@ -91,11 +79,9 @@ function syncToDisk(path: string): void {
  * @throws UserError if the disk fails
  */
 export function syncArchive(path: string): void {
-  try {
+  changing(path, () => {
     for (const name of [path, dirname(path)]) syncToDisk(name)
-  } catch (error) {
-    throw unwritable(path, error)
-  }
+  })
 }
 
 function draftStart(path: string): string {
@@ -106,11 +92,9 @@ function draftStart(path: string): string {
 export function removeDrafts(path: string): void {
   const [folder, start] = [dirname(path), draftStart(path)]
   const isDraft = (name: string) => name.startsWith(start) && /^[\da-f-]{36}\.part$/.test(name.slice(start.length))
-  try {
+  changing(path, () => {
     for (const name of readdirSync(folder)) if (isDraft(name)) rmSync(join(folder, name), { force: true })
-  } catch (error) {
-    throw unwritable(path, error)
-  }
+  })
 }
 
 /** Whether something has this name, also a link that leads nowhere. */
@@ -131,6 +115,15 @@ export function archiveRunning(): UserError {
     fix: 'Wait until it ends, then run the command again.',
     retryable: true,
   })
+}
+
+/** Names the file: without that, an error of its disk would be taken for one of the database. */
+function changing<Result>(path: string, change: () => Result): Result {
+  try {
+    return change()
+  } catch (error) {
+    throw unwritable(path, error)
+  }
 }
 
 function unwritable(path: string, error: unknown): UserError {

@@ -17,7 +17,7 @@ import { declareQueues, ordersQueue, queuesNamed, type RabbitQueues } from './qu
  * A delayed batch may wait behind one with a longer delay, but no longer than this. A batch that comes too early finds
  * no due order, and is delayed again.
  */
-const LONGEST_WAIT_MS = MINUTE_MS
+const LONGEST_DELAY_MS = MINUTE_MS
 
 interface Context {
   readonly db: Database
@@ -101,7 +101,7 @@ async function linkOver({ db, address, queues }: Context, rabbit: Connection, on
     check,
     send: async (batches, { delayMs }) => {
       const routingKey = delayMs > 0 ? queues.later : queues.orders
-      const expiration = delayMs > 0 ? { expiration: String(Math.ceil(Math.min(delayMs, LONGEST_WAIT_MS))) } : {}
+      const expiration = delayMs > 0 ? { expiration: String(Math.ceil(Math.min(delayMs, LONGEST_DELAY_MS))) } : {}
       const envelope = { routingKey, durable: true, mandatory: true, ...expiration }
       await ask(() => Promise.all(batches.map((ids) => channel.basicPublish(envelope, { ids }))))
       // The server returns a message without a queue before it confirms it. The event follows in the next iteration.
